@@ -1,0 +1,241 @@
+"""The kinds of operator, and the one way they are found.
+
+An operator is a short frozen pydantic model in a file of its own; its fields are its configuration in the recipe. The
+narrow signature of each kind is the point: a filter can say no but cannot edit; an edit can rewrite but cannot drop.
+"""
+
+import hashlib
+import hmac
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+
+import polars as pl
+from pydantic import BaseModel, Field
+
+from flywheel.errors import OperatorInvalid
+from flywheel.lineage import Step
+
+T = TypeVar("T", bound="Operator")
+
+
+class Operator(BaseModel, frozen=True, extra="forbid"):
+    """What every operator has: the name the recipe uses, a version raised by hand when its meaning changes, its needs."""
+
+    use: str
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Columns of signals or labels the operator reads; the recipe is refused when nothing gives them."""
+
+    def step(self) -> Step:
+        """What lineage records of this operator: its name, version and every parameter."""
+        return Step(use=self.use, version=self.version, parameters=self.model_dump(mode="json", exclude={"use"}))
+
+
+class Source(Operator, frozen=True):
+    """One log or feedback format. It reads one parsed line; finding lines, bad bytes and quarantine are not its business."""
+
+    gives: ClassVar[Literal["conversations", "feedback"]]
+
+    def recognises(self, line: Mapping[str, Any]) -> bool:
+        """Whether this parsed line looks like the format."""
+        raise NotImplementedError
+
+    def read(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of CONVERSATIONS or FEEDBACK, as dictionaries. Raises `Unreadable` with a reason code.
+
+        Leave out `id`/`feedback_id`'s source prefix, `digest`, `day`, `source` and `raw`: the ingest stage fills them.
+        `user` and `actor` are given in clear; ingest replaces them by keyed pseudonyms before anything is stored.
+        """
+        raise NotImplementedError
+
+
+class Signal(Operator, frozen=True):
+    """One measurement of every row. `scope = "row"` looks at each row alone; `"corpus"` compares rows with each other.
+
+    A row signal implements `measure`. A corpus signal implements `sketch`, which condenses each row by itself (and is
+    stored, so a new day costs a day), and `relate`, which looks across the sketches of all rows.
+    """
+
+    scope: ClassVar[Literal["row", "corpus"]] = "row"
+    gives: ClassVar[Mapping[str, Any]] = {}
+    """Columns it adds and their Polars types."""
+
+    def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """`id` and the columns of `gives`, one row for each row given."""
+        raise NotImplementedError
+
+    def sketch(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """`id` and whatever `relate` needs of a row."""
+        raise NotImplementedError
+
+    def relate(self, sketches: pl.LazyFrame) -> pl.LazyFrame:
+        """`id` and the columns of `gives`, looking across all rows. Must not depend on the order of rows."""
+        raise NotImplementedError
+
+
+class Filter(Operator, frozen=True):
+    """One reason to leave a row out. Where the expression is null the row stays: not knowing is not a fault.
+
+    `rejects = "row"`: the row leaves the pool. `rejects = "target"`: the row must not be imitated, but may still be the
+    losing side of a preference or an undesired example.
+    """
+
+    rejects: ClassVar[Literal["row", "target"]] = "row"
+
+    def reject(self) -> pl.Expr:
+        """Boolean expression over the columns of a conversation, its signals and its labels."""
+        raise NotImplementedError
+
+
+class Edit(Operator, frozen=True):
+    """One rewriting of text. It is applied to every text of every message: content, parts, reasoning, tool calls."""
+
+    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
+        """The new text. `secret` is the home's key, for pseudonyms that are the same in every row."""
+        raise NotImplementedError
+
+
+class Redaction(Edit, frozen=True):
+    """An edit that replaces each match of a pattern by a keyed pseudonym, such as `[EMAIL_3fa91c02]`.
+
+    The same value becomes the same token in every row and every dataset of one home; without the home's key nobody can
+    check a guess. `pattern` uses ASCII classes: Unicode ones cost some 70 times as much in the Rust engine.
+    """
+
+    label: ClassVar[str]
+    pattern: ClassVar[str]
+    """A regular expression that both Rust's regex crate and Python's `re` read alike."""
+
+    def valid(self, value: str) -> bool:
+        """Whether a match is really a value of this kind (a checksum, a length)."""
+        return True
+
+    def find(self, text: str) -> list[str]:
+        """The values in a text that would be replaced."""
+        return [m.group() for m in re.finditer(self.pattern, text) if self.valid(m.group())]
+
+    def token(self, value: str, secret: bytes) -> str:
+        """The pseudonym of one value."""
+        canonical = re.sub(r"[\s().-]", "", value).lower()
+        code = hmac.new(secret, f"{self.label}:{canonical}".encode(), hashlib.sha256).hexdigest()[:8]
+        return f"[{self.label}_{code}]"
+
+    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
+        def replace(value: str) -> str:
+            return re.sub(self.pattern, lambda m: self.token(m.group(), secret) if self.valid(m.group()) else m.group(), value)
+
+        def batch(values: pl.Series) -> pl.Series:
+            hits = values.str.contains(self.pattern).fill_null(False)
+            if not hits.any():
+                return values
+            changed = [replace(v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)]
+            return pl.Series(values.name, changed, dtype=pl.String)
+
+        return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
+
+
+class Threshold(BaseModel, frozen=True, extra="forbid"):
+    """The bound and severity of one check, where the recipe wants another than the default."""
+
+    max: float | None = None
+    min: float | None = None
+    severity: Literal["error", "warn", "off"] | None = None
+    """`error` blocks everything downstream; `warn` is shown and blocks nothing; `off` is declared, shown as not run."""
+
+
+class Split(BaseModel, frozen=True, extra="forbid"):
+    """How a set is divided. Rows that share any of `by` are always on one side."""
+
+    validation: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the examples wanted in validation."""
+    by: tuple[Literal["conversation", "user", "duplicates"], ...] = ("conversation", "user", "duplicates")
+
+
+Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
+
+
+class SetKind(Operator, frozen=True):
+    """One kind of finetuning set: which rows become examples of it, and what each example consists of.
+
+    How many, in which mix and on which side of the split is decided later, by `assemble`.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    """Name of the set, its asset and its export folder: lower-case letters, digits and underscores."""
+    examples: int | None = Field(default=None, ge=1)
+    """How many examples are wanted; without it, as many as there are (and as the mix allows)."""
+    mix: Mix = {}
+    """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
+    split: Split = Split()
+    export: tuple[str, ...] = ()
+    """Formats to write; the first lies at the top of the export folder, each further one in a folder of its name."""
+    check: dict[str, Threshold] = {}
+    """Bounds for the checks of this set."""
+
+    absent: ClassVar[str] = "not_eligible"
+    """The reason given for a row of the pool that `pick` does not mention."""
+
+    def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
+        """Examples without text, and the rows that give none.
+
+        `pool`: the curated rows without text (records.SLIM, signals, `undesired` reasons). `labels`: one row per labelled
+        conversation. `comparisons`: `signal, chosen, rejected, correction, feedback_id, weight, occurred_at`.
+        Returns columns of `sets.PICKED`: those with empty `reasons` are examples, the others are rejected with them.
+        """
+        raise NotImplementedError
+
+
+class Export(Operator, frozen=True):
+    """One trainer's file format."""
+
+    takes: ClassVar[tuple[str, ...]]
+    """The set kinds this format can hold."""
+
+    def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON object of one line. Raises `Unreadable` with a reason where the format cannot hold the example."""
+        raise NotImplementedError
+
+    def losses(self, example: Mapping[str, Any]) -> list[str]:
+        """Names of what this example has and the format cannot carry."""
+        return []
+
+    def validate_file(self, path: Path) -> int:
+        """Read the file back with a reader that is not the writer; the number of lines. Raises `ExportInvalid`."""
+        raise NotImplementedError
+
+
+def discover(package: str, kind: type[T]) -> dict[str, type[T]]:
+    """The operators of a package: file name -> the one class of that kind defined in it.
+
+    Raises `OperatorInvalid` when a file holds none or two, or when the default of `use` is not the file's name.
+    """
+    found: dict[str, type[T]] = {}
+    folder = importlib.import_module(package)
+    for info in sorted(pkgutil.iter_modules(folder.__path__), key=lambda m: m.name):
+        module = importlib.import_module(f"{package}.{info.name}")
+        here = [
+            v
+            for v in vars(module).values()
+            if isinstance(v, type) and issubclass(v, kind) and v.__module__ == module.__name__ and not v.__name__.startswith("_")
+        ]
+        if len(here) != 1:
+            names = ", ".join(c.__name__ for c in here) or "none"
+            raise OperatorInvalid(
+                f"{package}.{info.name} holds {names}; expected exactly one {kind.__name__}. Put each operator in a file of its own."
+            )
+        if (use := here[0].model_fields["use"].default) != info.name:
+            raise OperatorInvalid(
+                f'{package}.{info.name} defines {here[0].__name__} with use = "{use}"; expected "{info.name}", the name of its file.'
+            )
+        found[info.name] = here[0]
+    return found
+
+
+def choice(operators: Mapping[str, type[Operator]]) -> Any:
+    """A pydantic union of the operators, told apart by `use`."""
+    classes: Sequence[type[Operator]] = list(operators.values())
+    return Annotated[Union[tuple(classes)], Field(discriminator="use")] if len(classes) > 1 else classes[0]
