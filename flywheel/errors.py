@@ -38,6 +38,10 @@ class RawUnreadable(FlywheelError):
     exit_code = 2
 
 
+class RawUnsettled(RawUnreadable):
+    """A file changed while it was being read; it is left for the next time."""
+
+
 class RawChanged(FlywheelError):
     """A raw file no longer has the bytes it was received with."""
 

@@ -165,3 +165,8 @@ def disk_errors() -> Iterator[None]:
                 "the disk is full: nothing half-written was kept and earlier releases are untouched. Free some space, then run this again."
             ) from e
         raise
+
+
+def sample_recipe() -> str:
+    """The recipe of the bundled sample."""
+    return resources.files("flywheel").joinpath("sample", "recipe.toml").read_text(encoding="utf-8")

@@ -94,6 +94,9 @@ class Filter(Operator, frozen=True):
 class Edit(Operator, frozen=True):
     """One rewriting of text. It is applied to every text of every message: content, parts, reasoning, tool calls."""
 
+    prose_only: ClassVar[bool] = False
+    """Leave tool calls, tool results and extra fields alone: there every byte may be data."""
+
     def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
         """The new text. `secret` is the home's key, for pseudonyms that are the same in every row."""
         raise NotImplementedError
@@ -108,7 +111,12 @@ class Redaction(Edit, frozen=True):
 
     label: ClassVar[str]
     pattern: ClassVar[str]
-    """A regular expression that both Rust's regex crate and Python's `re` read alike."""
+    """A regular expression that both Rust's regex crate and Python's `re` read alike. Where a group named `value` takes
+    part in the match, only that group is replaced."""
+    before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_]",)
+    """What may not stand right before a match: regular expressions, each of fixed width."""
+    after: ClassVar[str] = "[0-9A-Za-z_]"
+    """What may not stand right after a match."""
 
     def valid(self, value: str) -> bool:
         """Whether a match is really a value of this kind (a checksum, a length)."""
@@ -116,7 +124,15 @@ class Redaction(Edit, frozen=True):
 
     def find(self, text: str) -> list[str]:
         """The values in a text that would be replaced."""
-        return [m.group() for m in re.finditer(self.pattern, text) if self.valid(m.group())]
+        return [value for m in self._bounded().finditer(text) if self.valid(value := m.group(_value(m)))]
+
+    def _bounded(self) -> re.Pattern[str]:
+        # A tool result is often JSON as text: in `\n010-…` and `\u003ca@b.c` the letters belong to the escape, not to the
+        # value, and a value that swallowed them would leave broken JSON behind.
+        escape = r"(?:[nrtbf]|u[0-9A-Fa-f]{4})"
+        free = "".join(f"(?<!{unwanted})" for unwanted in self.before)
+        start = rf"(?:(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{{4}})|{free}(?!(?<=\\){escape}))"
+        return re.compile(rf"{start}(?:{self.pattern})(?!{self.after})")
 
     def token(self, value: str, secret: bytes) -> str:
         """The pseudonym of one value."""
@@ -125,20 +141,30 @@ class Redaction(Edit, frozen=True):
         return f"[{self.label}_{code}]"
 
     def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
-        def replace(value: str) -> str:
-            return re.sub(self.pattern, lambda m: self.token(m.group(), secret) if self.valid(m.group()) else m.group(), value)
+        bounded = self._bounded()
+
+        def pseudonym(m: re.Match[str]) -> str:
+            group = _value(m)
+            if not self.valid(m.group(group)):
+                return m.group()
+            start, end = m.start(group) - m.start(), m.end(group) - m.start()
+            return m.group()[:start] + self.token(m.group(group), secret) + m.group()[end:]
 
         def batch(values: pl.Series) -> pl.Series:
             hits = values.str.contains(self.pattern).fill_null(False)
             if not hits.any():
                 return values
-            changed = [replace(v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)]
+            changed = [bounded.sub(pseudonym, v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)]
             return pl.Series(values.name, changed, dtype=pl.String)
 
         return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
 
 
-class Threshold(BaseModel, frozen=True, extra="forbid"):
+def _value(m: re.Match[str]) -> str | int:
+    return "value" if m.groupdict().get("value") else 0
+
+
+class Threshold(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """The bound and severity of one check, where the recipe wants another than the default."""
 
     max: float | None = None
@@ -194,6 +220,12 @@ class Export(Operator, frozen=True):
 
     takes: ClassVar[tuple[str, ...]]
     """The set kinds this format can hold."""
+    fewest: ClassVar[int] = 1
+    """Rows below which services that take this format refuse a file; a remark, not an error."""
+
+    def reader(self) -> str:
+        """Name of the reader that `validate_file` reads with."""
+        return self.use
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON object of one line. Raises `Unreadable` with a reason where the format cannot hold the example."""

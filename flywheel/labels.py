@@ -1,8 +1,22 @@
 """What is known of a conversation from feedback: the columns of labels, comparisons and the feedback ledger."""
 
+from typing import Literal
+
 import polars as pl
+from pydantic import BaseModel, Field
 
 from flywheel.records import UTC_TIME
+
+
+class FeedbackPolicy(BaseModel, frozen=True, extra="forbid"):
+    """How feedback becomes labels: the recipe's table [feedback]."""
+
+    late_after_hours: float = Field(default=24.0, gt=0)
+    """An event that arrives longer than this after it was made counts as late (it is used all the same)."""
+    contradictions: Literal["exclude", "majority", "latest"] = "exclude"
+    """What wins when different people contradict each other on one reply. One person's later word replaces their earlier."""
+    orphan_after_days: float = Field(default=3.0, gt=0)
+    """An event whose call has not arrived waits; after this long the check on orphans counts it."""
 
 RATING = pl.Struct({"rater": pl.String, "value": pl.Float64, "feedback_id": pl.String})
 

@@ -1,12 +1,10 @@
 """Raw files, kept by content and never changed, and the lines in them.
 
-    HOME/raw/<sha256>/<name>       the bytes as received, read-only
-    HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival
+HOME/raw/<sha256>/<name>       the bytes as received, read-only
+HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival
 """
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import re
@@ -16,12 +14,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 import polars as pl
 import zstandard
 
-from flywheel.errors import RawChanged, RawUnreadable
+from flywheel.errors import RawChanged, RawUnreadable, RawUnsettled
 from flywheel.snapshots import file_digest, sync, write_synced
 
 KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".json.gz", ".json", ".parquet", ".gz", ".zst")
@@ -56,15 +55,13 @@ class RawStore:
 
     def files(self) -> list[RawFile]:
         """Every file received, in the order of arrival."""
-        found = []
-        for facts in self.root.glob("*/arrival.json"):
-            f = json.loads(facts.read_bytes())
-            found.append(RawFile(f["digest"], f["name"], f["size"], f["arrival"], facts.parent / f["name"]))
+        found = [_received(facts) for facts in self.root.glob("[!.]*/arrival.json")]
         return sorted(found, key=lambda f: (f.arrival, f.digest))
 
     def find(self, digest: str) -> RawFile | None:
         """The file with this content, or None."""
-        return next((f for f in self.files() if f.digest == digest), None)
+        facts = self.root / digest / "arrival.json"
+        return _received(facts) if facts.exists() else None
 
     def keep(self, source: Path) -> tuple[RawFile, bool]:
         """Copy a file in by content. Returns it and whether it was new. The original is only read.
@@ -85,10 +82,19 @@ class RawStore:
                         size += len(block)
                     dst.flush()
                     os.fsync(dst.fileno())
+                    before, after = os.fstat(src.fileno()), source.stat()
+                    if size != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+                        raise RawUnsettled(
+                            f"{source} changed while it was read. Wait until its writer has closed it, then ingest it again."
+                        )
             except IsADirectoryError:
-                raise RawUnreadable(f"{source} is a folder; expected a log or feedback file. Name the files in it.") from None
+                raise RawUnreadable(
+                    f"{source} is a folder; expected a log or feedback file. Name the files in it."
+                ) from None
             except (FileNotFoundError, PermissionError) as e:
-                raise RawUnreadable(f"{source} cannot be read: {e.strerror}. Check the path and its permissions.") from None
+                raise RawUnreadable(
+                    f"{source} cannot be read: {e.strerror}. Check the path and its permissions."
+                ) from None
             digest = total.hexdigest()
             if known := self.find(digest):
                 return known, False
@@ -131,49 +137,112 @@ class RawStore:
             )
 
 
+def _received(facts: Path) -> RawFile:
+    f = json.loads(facts.read_bytes())
+    return RawFile(f["digest"], f["name"], f["size"], f["arrival"], facts.parent / f["name"])
+
+
 def safe_name(name: str) -> str:
-    """A file name made of letters, digits, dot, dash and underscore only, never hidden, at most 120 long."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")[-120:] or "file"
+    """A file name made of letters, digits, dot, dash and underscore only, never hidden, at most 120 long.
+
+    Never `arrival.json`, the name of what is noted about the file beside it.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-120:].lstrip(".") or "file"
+    return f"_{safe}" if safe == "arrival.json" else safe
 
 
 def probe(path: Path, source: Path) -> None:
-    """Refuse a file that names a compression or format it does not have."""
+    """Refuse a file that names a compression or format it does not have. One that breaks off later is taken."""
     try:
         next(lines(path), None)
-    except BROKEN as e:
-        raise RawUnreadable(
-            f"{source} cannot be read as {''.join(source.suffixes[-2:]) or 'text'}: {e}. Expected JSON Lines (plain, .gz, .zst) or Parquet."
-        ) from None
+    except BrokenOff as e:
+        if not e.rest.offset and not e.rest.data:
+            raise RawUnreadable(
+                f"{source} cannot be read as {''.join(source.suffixes[-2:]) or 'text'}: {e}. "
+                "Expected JSON Lines (plain, .gz, .zst) or Parquet."
+            ) from None
 
 
 def lines(path: Path) -> Iterator[Line]:
     """The lines of a file, split on `\\n` only (texts hold U+2028 and U+0085), decompressed as its name says.
 
-    A row of a Parquet file is one line, written as JSON; its offset is its row number. A compressed file that breaks off
-    gives the lines before the break and then raises.
+    A row of a Parquet file is one line, written as JSON; its offset is its row number. A file that breaks off gives the
+    lines before the break and then raises `BrokenOff`, which holds the rest.
     """
-    if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
+    number, offset = 0, 0
+    if path.suffix.lower() == ".parquet":
+        try:
+            for line in _parquet_rows(path):
+                number, offset = line.number, line.offset + 1
+                yield line
+        except BROKEN as e:
+            raise BrokenOff(Line(number + 1, offset, b""), e) from None
         return
-    with _opened(path) as stream:
-        number, offset, rest = 0, 0, b""
-        while block := stream.read(BLOCK):
-            pieces = (rest + block).split(b"\n")
-            rest = pieces.pop()
+    rest: list[
+        bytes
+    ] = []  # of a line longer than one block; joined once, so that long lines cost no more than short ones
+    try:
+        for block in _blocks(path):
+            if b"\n" not in block:
+                rest.append(block)
+                continue
+            pieces = block.split(b"\n")
+            pieces[0] = b"".join([*rest, pieces[0]])
+            rest = [last] if (last := pieces.pop()) else []
             for piece in pieces:
                 number += 1
                 yield Line(number, offset, piece)
                 offset += len(piece) + 1
-        if rest:
-            yield Line(number + 1, offset, rest)
+    except BROKEN as e:
+        raise BrokenOff(Line(number + 1, offset, b"".join(rest)), e) from None
+    if rest:
+        yield Line(number + 1, offset, b"".join(rest))
 
 
-def _opened(path: Path) -> io.BufferedIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    if path.suffix == ".zst":
-        return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)  # type: ignore[return-value]
-    return path.open("rb")
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The content, decompressed, in blocks of bounded size, each given as soon as it is known."""
+    with path.open("rb") as file:
+        match path.suffix.lower():
+            case ".gz":
+                yield from _gunzipped(file)
+            case ".zst":
+                yield from _unzstd(file)
+            case _:
+                while block := file.read(BLOCK):
+                    yield block
+
+
+def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
+    unpack = zlib.decompressobj(wbits=31)
+    begun = False
+    while data := file.read(BLOCK // 16):
+        while data:
+            if unpack.eof:  # another member follows
+                unpack = zlib.decompressobj(wbits=31)
+            if block := unpack.decompress(data, BLOCK):
+                yield block
+            data = unpack.unused_data.lstrip(b"\0") if unpack.eof else unpack.unconsumed_tail
+            begun = not unpack.eof
+    if begun:
+        if block := unpack.flush():
+            yield block
+        if not unpack.eof:
+            raise EOFError("the file ends before its compressed data does")
+
+
+def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+    """A few kilobytes at a time: each can unpack to thousands of times its size."""
+    unpack = zstandard.ZstdDecompressor().decompressobj()
+    begun = False
+    while data := file.read(1 << 13):
+        while data:
+            if unpack.eof:  # another frame follows
+                unpack = zstandard.ZstdDecompressor().decompressobj()
+            if block := unpack.decompress(data):
+                yield block
+            data, begun = unpack.unused_data, not unpack.eof
+    if begun:
+        raise EOFError("the file ends before its compressed data does")
 
 
 def _parquet_rows(path: Path) -> Iterator[Line]:
@@ -184,5 +253,26 @@ def _parquet_rows(path: Path) -> Iterator[Line]:
             yield Line(i + 1, i, orjson.dumps(row, default=str))
 
 
-BROKEN = (OSError, EOFError, zlib.error, zstandard.ZstdError, pl.exceptions.PolarsError)
+BROKEN = (EOFError, zlib.error, zstandard.ZstdError, pl.exceptions.PolarsError)
 """What reading a file with broken compression or a broken Parquet footer raises."""
+
+
+class BrokenOff(Exception):
+    """The content of a file ends in damage. `rest` is the line that was being read, as far as it came."""
+
+    def __init__(self, rest: Line, cause: Exception) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.rest = rest
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a file does not break off: its last line has its newline, its compression its end, its Parquet its footer."""
+    if path.suffix.lower() in (".gz", ".zst"):
+        try:
+            return all(True for _ in _blocks(path))
+        except BROKEN:
+            return False
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
+        end = file.read()
+    return end == b"PAR1" if path.suffix.lower() == ".parquet" else end.endswith(b"\n")

@@ -1,10 +1,13 @@
 """The recipe: the user's whole wish, read from one TOML file and validated before anything runs."""
 
 import math
+import re
 import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from flywheel import targets
@@ -12,22 +15,11 @@ from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter
-from flywheel.kinds import Edit, Filter, SetKind, Signal, Threshold
-from flywheel.labels import LABEL_COLUMNS
-from flywheel.records import SLIM, canonical, short_hash
+from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
+from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
+from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
-
-
-class Feedback(BaseModel, frozen=True, extra="forbid"):
-    """How feedback becomes labels."""
-
-    late_after_hours: float = Field(default=24.0, gt=0)
-    """An event that arrives longer than this after it was made counts as late (it is used all the same)."""
-    contradictions: Literal["exclude", "majority", "latest"] = "exclude"
-    """What wins when different people contradict each other on one reply. One person's later word replaces their earlier."""
-    orphan_after_days: float = Field(default=3.0, gt=0)
-    """An event whose call has not arrived waits; after this long the check on orphans counts it."""
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):
@@ -42,7 +34,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     seed: int = 0
     """All sampling sorts by a hash of this and the row's id."""
-    feedback: Feedback = Feedback()
+    feedback: FeedbackPolicy = FeedbackPolicy()
     curate: Curate = Curate()
     signal: tuple[AnySignal, ...] = ()
     """Signals with other parameters than the default; every signal there is is measured in any case."""
@@ -56,12 +48,17 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     def signals(self) -> tuple[Signal, ...]:
         """Every signal, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
-        return tuple(named.get(use) or cls() for use, cls in SIGNALS.items())
+        return tuple(named.get(use) or cls(use=use) for use, cls in SIGNALS.items())
 
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The edits, in the order they are applied."""
         return self.edit
+
+    @property
+    def redactions(self) -> tuple[Redaction, ...]:
+        """The edits that remove personal data."""
+        return tuple(e for e in self.edit if isinstance(e, Redaction))
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -85,9 +82,11 @@ def read_recipe(path: Path) -> Recipe:
     Raises `RecipeInvalid` with one line per fault: its path, what was found, what is allowed, and the nearest right word.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as e:
-        raise RecipeInvalid(f"the recipe {path} cannot be read: {e.strerror}. Run: flywheel init {path.parent}") from None
+        raise RecipeInvalid(
+            f"the recipe {path} cannot be read: {e.strerror}. Run: flywheel init {path.parent}"
+        ) from None
     except UnicodeDecodeError as e:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
     return parse_recipe(text, str(path))
@@ -108,77 +107,160 @@ def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
     return recipe
 
 
-AXES = (*SLIM, "task")
+RESERVED = (
+    "raw_files",
+    "conversations",
+    "feedback",
+    "labels",
+    "signals",
+    "screened",
+    "curated",
+    "catalog",
+    "parts",
+    "staging",
+)
+"""Names no set may have: other datasets and folders have them."""
 
 
 def _faults(recipe: Recipe) -> list[str]:
     """What pydantic cannot see: columns nobody gives, shares that do not add up, names used twice, formats that do not fit."""
-    given = {column for signal in recipe.signals for column in signal.gives}
-    known = given | set(LABEL_COLUMNS) | set(SLIM)
+    given = {column: dtype for signal in recipe.signals for column, dtype in signal.gives.items()}
+    types: dict[str, Any] = {**CONVERSATIONS, **LABELS, **given}
+    known = [*SLIM, *LABEL_COLUMNS, *given]
+    axes = sorted(
+        {"task"} | {c for c in known if types[c] in (pl.String, pl.Boolean, pl.Date) or types[c].is_integer()}
+    )
     faults = []
     for group in ("signal", "edit", "filter"):
         uses = [op.use for op in getattr(recipe, group)]
-        faults += [f'{group}: "{u}" is there {uses.count(u)} times; expected once.' for u in sorted(set(uses)) if uses.count(u) > 1]
+        faults += [
+            f'{group}: "{u}" is there {uses.count(u)} times; expected once.'
+            for u in sorted(set(uses))
+            if uses.count(u) > 1
+        ]
     for i, op in enumerate(recipe.filter):
         for column in op.needs:
             if column not in known:
-                faults.append(f'filter.{i}.{op.use} needs the column "{column}", which no signal and no label gives.{nearest(column, known)}')
+                faults.append(
+                    f'filter.{i}.{op.use} needs the column "{column}", which no signal and no label gives.{nearest(column, known)}'
+                )
     names = [s.name for s in recipe.set]
-    faults += [f'set: the name "{n}" is used {names.count(n)} times; give each set its own.' for n in sorted(set(names)) if names.count(n) > 1]
-    axes = known
+    faults += [
+        f'set: the name "{n}" is used {names.count(n)} times; give each set its own.'
+        for n in sorted(set(names))
+        if names.count(n) > 1
+    ]
     for i, wanted in enumerate(recipe.set):
-        at = f"set.{i}.{wanted.name}"
-        for axis, shares in wanted.mix.items():
-            if axis not in axes:
-                faults.append(f'{at}.mix: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(sorted(axes))}.')
-            if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
-                faults.append(f"{at}.mix.{axis}: the shares add up to {total:g}; expected 1.")
-        for form in wanted.export:
-            if form not in EXPORTS:
-                faults.append(f'{at}.export: there is no format "{form}".{nearest(form, EXPORTS)} Formats: {", ".join(EXPORTS)}.')
-            elif wanted.use not in EXPORTS[form].takes:
-                fits = [f for f, e in EXPORTS.items() if wanted.use in e.takes]
-                faults.append(f'{at}.export: the format "{form}" cannot hold a set of kind {wanted.use}; expected one of {", ".join(fits)}.')
-        if not wanted.export:
-            faults.append(f"{at}.export: names no format; expected at least one of {', '.join(f for f, e in EXPORTS.items() if wanted.use in e.takes)}.")
-        checks = targets.names("set")
-        faults += [f'{at}.check: there is no check "{c}".{nearest(c, checks)} Checks: {", ".join(checks)}.' for c in wanted.check if c not in checks]
+        faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes)]
     for asset, bounds in recipe.check.items():
-        if asset not in targets.ASSETS:
-            faults.append(f'check: there is no asset "{asset}".{nearest(asset, targets.ASSETS)} Assets: {", ".join(targets.ASSETS)}.')
-            continue
-        checks = targets.names(asset)
-        faults += [f'check.{asset}: there is no check "{c}".{nearest(c, checks)} Checks: {", ".join(checks)}.' for c in bounds if c not in checks]
+        if asset == "set":
+            faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
+        elif asset not in targets.ASSETS:
+            assets = [a for a in targets.ASSETS if a != "set"]
+            faults.append(f'check: there is no asset "{asset}".{nearest(asset, assets)} Assets: {", ".join(assets)}.')
+        else:
+            faults += [f"check.{asset}{fault}" for fault in _check_faults(bounds, targets.names(asset))]
     return faults
 
 
+def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
+    """The faults of one set, each beginning with the field it is about."""
+    if wanted.name in RESERVED:
+        yield f'name: "{wanted.name}" is the name of something else; expected any but {", ".join(RESERVED)}.'
+    if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
+        yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
+    for axis, shares in wanted.mix.items():
+        if axis not in axes:
+            yield f'mix: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
+        if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
+            yield f"mix.{axis}: the shares add up to {total:g}; expected 1."
+    fits = [form for form, export in EXPORTS.items() if wanted.use in export.takes]
+    for form in dict.fromkeys(wanted.export):
+        if form not in EXPORTS:
+            yield f'export: there is no format "{form}".{nearest(form, EXPORTS)} Formats: {", ".join(EXPORTS)}.'
+        elif form not in fits:
+            yield f'export: the format "{form}" cannot hold a set of kind {wanted.use}; expected one of {", ".join(fits)}.'
+        if wanted.export.count(form) > 1:
+            yield f'export: the format "{form}" is there {wanted.export.count(form)} times; expected once.'
+    if not wanted.export:
+        yield f"export: names no format; expected at least one of {', '.join(fits)}."
+    mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]
+    for fault in _check_faults(wanted.check, mine):
+        yield f"check{fault}"
+
+
+def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
+    """Checks there are not, and bounds that no number can meet."""
+    for name, bound in bounds.items():
+        if name not in checks:
+            yield f': there is no check "{name}" here.{nearest(name, checks)} Checks: {", ".join(checks)}.'
+        if bound.min is not None and bound.max is not None and bound.min > bound.max:
+            yield f".{name}: min {bound.min:g} is above max {bound.max:g}; no number can be both."
+        if any(b is not None and not math.isfinite(b) for b in (bound.min, bound.max)):
+            yield f".{name}: a bound must be a finite number."
+
+
 _OPERATORS: dict[str, Any] = {"signal": SIGNALS, "edit": EDITS, "filter": FILTERS, "set": SETS}
+
+
+_EXPECTED = {
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "string_type": 'expected text in quotes, such as "x"',
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+    "tuple_type": "expected a list in square brackets",
+    "string_pattern_mismatch": "expected lower-case letters, digits and underscores, starting with a letter, at most 63",
+}
+"""What pydantic's types of fault mean in TOML's words."""
 
 
 def _sentences(where: str, error: ValidationError) -> str:
     """One line per fault: its path, what was found, what is allowed, the nearest right word."""
     lines = []
     for fault in error.errors(include_url=False):
-        path = ".".join(str(p) for p in fault["loc"]) or "(top)"
-        found = fault["input"]
+        loc = fault["loc"]
+        path = ".".join(str(p) for p in loc) or "(top)"
+        found = repr(fault["input"]) if len(repr(fault["input"])) <= 60 else repr(fault["input"])[:59] + "…"
+        operators = list(_OPERATORS.get(str(loc[0]) if loc else "", ()))
         match fault["type"]:
             case "union_tag_invalid":
-                words = list(_OPERATORS[str(fault["loc"][0])])
                 tag = str(fault["ctx"]["tag"])
-                lines.append(f'{path}.use: there is no "{tag}".{nearest(tag, words)} Expected one of {", ".join(words)}.')
+                lines.append(
+                    f'{path}.use: there is no "{tag}".{nearest(tag, operators)} Expected one of {", ".join(operators)}.'
+                )
             case "union_tag_not_found":
-                lines.append(f'{path}: has no "use". Expected use = one of {", ".join(_OPERATORS[str(fault["loc"][0])])}.')
+                lines.append(f'{path}: has no "use". Expected use = one of {", ".join(operators)}.')
             case "extra_forbidden":
-                words = _allowed(fault["loc"])
-                word = str(fault["loc"][-1])
+                words = _allowed(loc)
+                word = str(loc[-1])
                 lines.append(f'{path}: there is no "{word}" here.{nearest(word, words)} Allowed: {", ".join(words)}.')
             case "missing":
                 lines.append(f"{path}: is missing. Add it.")
-            case "string_pattern_mismatch":
-                lines.append(f"{path}: found {found!r}; expected lower-case letters, digits and underscores, starting with a letter.")
-            case _:
-                lines.append(f"{path}: found {found!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}.")
-    return f"{where} has {len(lines)} fault{'s' if len(lines) > 1 else ''}:\n" + "\n".join(f"  {line}" for line in lines)
+            case "literal_error":
+                words = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+                lines.append(
+                    f"{path}: found {found}.{nearest(str(fault['input']), words)} Allowed: {', '.join(words)}."
+                )
+            case "value_error":
+                lines.append(f"{path}: {fault['msg'].removeprefix('Value error, ')}.")
+            case "tuple_type" | "model_attributes_type" if operators and len(loc) <= 2:
+                lines.append(
+                    f"{path}: found {found}; expected tables, each under its own [[{loc[0]}]] with a line use = one of {', '.join(operators)}."
+                )
+            case kind:
+                lines.append(
+                    f"{path}: found {found}; {_EXPECTED.get(kind, fault['msg'][0].lower() + fault['msg'][1:])}."
+                )
+    return f"{where} has {len(lines)} fault{'s' if len(lines) > 1 else ''}:\n" + "\n".join(
+        f"  {line}" for line in lines
+    )
 
 
 def _allowed(loc: tuple[int | str, ...]) -> list[str]:
@@ -192,6 +274,6 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
         elif isinstance(model, type) and issubclass(model, BaseModel) and step in model.model_fields:
             inner = model.model_fields[step].annotation
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
-        elif len(loc) > 2 and loc[0] == "check" or "check" in loc:
+        elif (len(loc) > 2 and loc[0] == "check") or "check" in loc:
             model = Threshold
     return sorted(model.model_fields)

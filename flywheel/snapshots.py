@@ -233,7 +233,7 @@ class Store:
                     f"{name}: part {entry['name']} ({entry['key']}) is named by the manifest but not there. Run: flywheel build"
                 )
             parts.append(part)
-        schemas = {t: pl.Schema(pl.read_parquet_schema(parts[0].tables[t].path)) for t in body["schemas"]}
+        schemas = {t: parts[0].scan(t).collect_schema() for t in body["schemas"]}
         return Snapshot(
             name, body["version"], key, Derivation.model_validate(body["derivation"]), tuple(parts), schemas, body["notes"]
         )

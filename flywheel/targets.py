@@ -3,12 +3,16 @@
 A check never computes: `measures` counts, `expectations` compares. Its name is the sentence that is true when it passes.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from flywheel.kinds import SetKind, Threshold
 
 Severity = Literal["error", "warn", "off"]
+Unit = Literal["count", "share", "distance", "hours"]
+
+OUR_FAULT = "This is a fault of flywheel; please report it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,12 @@ class Target:
 
     name: str
     metric: str
-    unit: str
+    unit: Unit
+    """How numbers are written: a count as 1,204, a share as 2.5%, a distance as 0.031, hours as "7 hours"."""
+    says: str
+    """What was measured, as a phrase; {value} is the worst value and {n} the count it was taken over."""
     next_step: str
+    """What the user does when it fails."""
     max: float | None = None
     min: float | None = None
     severity: Severity = "error"
@@ -30,58 +38,305 @@ class Target:
         """Whether a failure stops what is downstream."""
         return self.severity == "error"
 
+    @property
+    def bound(self) -> str:
+        """The bound in words: "at most 5%"."""
+        limits = (("at least", self.min), ("at most", self.max))
+        return " and ".join(f"{word} {self.written(limit)}" for word, limit in limits if limit is not None)
+
+    def written(self, value: float, digits: int = 3) -> str:
+        """A value of this metric as people write it, with at least this many significant digits where it is no whole number."""
+        if not math.isfinite(value):
+            return str(value)
+        match self.unit:
+            case "count" | "distance":
+                return _short(value, digits)
+            case "share":
+                return f"{_short(100 * value, digits)}%"
+            case "hours":
+                return f"{_short(value, digits)} hours"
+
+
+def _short(value: float, digits: int) -> str:
+    """1,204 and 0.0314: whole digits are all kept, what is not zero is never written as zero."""
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    rounded = round(value, digits - whole) if whole and digits > whole else value
+    return f"{rounded:,.0f}" if whole >= digits or rounded == int(rounded) else f"{rounded:.{digits}g}"
+
+
+_NO_ROW_VANISHED = Target(
+    name="no_row_vanished",
+    metric="unaccounted_rows",
+    unit="count",
+    says="{value} of {n} rows unaccounted for",
+    next_step=OUR_FAULT,
+    max=0,
+)
+_NO_PII_IS_LEFT = Target(
+    name="no_pii_is_left",
+    metric="pii_residue",
+    unit="count",
+    says="{value} personal or secret values left in {n} rows",
+    next_step=OUR_FAULT + " Until then, add a filter that rejects these rows.",
+    max=0,
+)
+_EVERY_LINE = Target(
+    name="every_line_is_accounted_for",
+    metric="unaccounted_lines",
+    unit="count",
+    says="{value} of {n} lines neither stored, set aside nor quarantined",
+    next_step=OUR_FAULT,
+    max=0,
+)
+_IDS_ARE_UNIQUE = Target(
+    name="ids_are_unique",
+    metric="repeated_ids",
+    unit="count",
+    says="{value} of {n} rows with an id that another row has",
+    next_step=OUR_FAULT,
+    max=0,
+)
 
 _SETS = (
-    Target("no_row_vanished", "unaccounted_rows", "rows", "This is a fault of flywheel; please report it.", max=0),
-    Target("set_is_large_enough", "missing_rows", "rows", "Lower `examples`, widen the mix, or bring more logs of that cell.", max=0),
-    Target("mix_meets_target", "mix_distance", "total variation", "Bring more rows of the short cells, or change the mix.", max=0.05),
-    Target("every_share_meets_target", "share_gap", "of the set", "Bring more rows of that cell, or change its share.", max=0.05, severity="warn"),
-    Target("every_cell_is_covered", "cell_rows", "rows", "Bring logs of that cell, or lower the floor with [set.check.every_cell_is_covered] min.", min=1),
-    Target("no_split_leaks", "leaking_groups", "groups", "This is a fault of flywheel; please report it.", max=0),
-    Target("no_pii_is_left", "pii_residue", "values", "Add the [[edit]] that redacts this kind of value.", max=0),
-    Target("roles_are_in_order", "role_violations", "rows", "Add the filter broken_roles to the recipe.", max=0),
-    Target("no_reply_is_empty", "empty_replies", "rows", "Add the filter empty_reply to the recipe.", max=0),
-    Target("duplicates_are_few", "duplicate_rate", "of the set", "Lower the threshold of the signal near_duplicate.", max=0.02),
-    Target("synthetic_share_is_within_limit", "synthetic_share", "of the set", "Bring more logged rows, or lower the share of synthesis.", max=0.5),
-    Target("every_pair_has_contrast", "pairs_without_contrast", "pairs", "This is a fault of flywheel; please report it.", max=0, kinds=("preference",)),
-    Target("labels_are_balanced", "minority_share", "of the set", "Train with the weights shown, or collect more of the rarer verdict.", min=0.25, severity="warn", kinds=("kto",)),
-    Target("scores_are_on_scale", "scores_off_scale", "rows", "Declare the scale the ratings are given on.", max=0, kinds=("reward",)),
-    Target("validation_is_large_enough", "validation_gap", "of the set", "Split by fewer things ([set.split] by), or bring more users.", max=0.05, severity="warn"),
+    _NO_ROW_VANISHED,
+    Target(
+        name="set_is_large_enough",
+        metric="missing_rows",
+        unit="count",
+        says="{value} of {n} rows short",
+        next_step="Lower `examples`, change the mix, or bring more logs of the short cells.",
+        max=0,
+    ),
+    Target(
+        name="mix_meets_target",
+        metric="mix_distance",
+        unit="distance",
+        says="total variation {value} between the mix wanted and the mix of {n} rows",
+        next_step="Bring more logs of the short cells, or change the mix.",
+        max=0.05,
+    ),
+    Target(
+        name="every_share_meets_target",
+        metric="share_gap",
+        unit="share",
+        says="a share {value} off its target, in {n} rows",
+        next_step="Bring more logs of that cell, or change its share.",
+        max=0.05,
+        severity="warn",
+    ),
+    Target(
+        name="every_cell_is_covered",
+        metric="cell_rows",
+        unit="count",
+        says="{value} of {n} rows in the smallest cell",
+        next_step="Bring logs of that cell, or lower the floor with [set.check.every_cell_is_covered] min.",
+        min=1,
+    ),
+    Target(
+        name="no_split_leaks",
+        metric="leaking_groups",
+        unit="count",
+        says="{value} of {n} groups on both sides of the split",
+        next_step=OUR_FAULT,
+        max=0,
+    ),
+    _NO_PII_IS_LEFT,
+    Target(
+        name="roles_are_in_order",
+        metric="role_violations",
+        unit="count",
+        says="{value} of {n} rows with roles out of order",
+        next_step="Add the filter broken_roles to the recipe.",
+        max=0,
+    ),
+    Target(
+        name="no_reply_is_empty",
+        metric="empty_replies",
+        unit="count",
+        says="{value} of {n} rows with an empty reply",
+        next_step="Add the filter empty_reply to the recipe.",
+        max=0,
+    ),
+    Target(
+        name="duplicates_are_few",
+        metric="duplicate_rate",
+        unit="share",
+        says="{value} of {n} rows repeating another",
+        next_step="Lower the threshold of the signal near_duplicate.",
+        max=0.02,
+    ),
+    Target(
+        name="synthetic_share_is_within_limit",
+        metric="synthetic_share",
+        unit="share",
+        says="{value} of {n} rows written by synthesis",
+        next_step="Bring more logged rows, or lower the share of synthesis.",
+        max=0.5,
+    ),
+    Target(
+        name="every_pair_has_contrast",
+        metric="pairs_without_contrast",
+        unit="count",
+        says="{value} of {n} pairs without a difference between chosen and rejected",
+        next_step=OUR_FAULT,
+        max=0,
+        kinds=("preference",),
+    ),
+    Target(
+        name="labels_are_balanced",
+        metric="minority_share",
+        unit="share",
+        says="{value} of {n} rows with the rarer label",
+        next_step="Weigh the labels in training by their inverse shares, or collect more of the rarer verdict.",
+        min=0.25,
+        severity="warn",
+        kinds=("kto",),
+    ),
+    Target(
+        name="scores_are_on_scale",
+        metric="scores_off_scale",
+        unit="count",
+        says="{value} of {n} rows without a score, or with one off the scale",
+        next_step="Declare the scale the ratings are given on.",
+        max=0,
+        kinds=("reward",),
+    ),
+    Target(
+        name="validation_is_large_enough",
+        metric="validation_gap",
+        unit="share",
+        says="validation {value} smaller than wanted, of {n} rows",
+        next_step="Split by fewer things ([set.split] by), or bring logs of more users.",
+        max=0.05,
+        severity="warn",
+    ),
 )
 
 TARGETS: dict[str, tuple[Target, ...]] = {
     "raw_files": (
-        Target("raw_bytes_are_unchanged", "changed_files", "files", "Restore the named file from a backup.", max=0),
-        Target("most_lines_are_readable", "quarantined_share", "of the lines", "Look at the reasons in the table, and at the lines with: flywheel quarantine", max=0.02, severity="warn"),
+        Target(
+            name="raw_bytes_are_unchanged",
+            metric="changed_files",
+            unit="count",
+            says="{value} of {n} raw files changed since they were received",
+            next_step="Restore the named file from a backup.",
+            max=0,
+        ),
+        Target(
+            name="most_lines_are_readable",
+            metric="quarantined_share",
+            unit="share",
+            says="{value} of {n} lines quarantined",
+            next_step="Look at the reasons in the table, and at the lines with: flywheel quarantine",
+            max=0.02,
+            severity="warn",
+        ),
     ),
     "conversations": (
-        Target("every_line_is_accounted_for", "unaccounted_lines", "lines", "This is a fault of flywheel; please report it.", max=0),
-        Target("ids_are_unique", "repeated_ids", "ids", "This is a fault of flywheel; please report it.", max=0),
-        Target("ids_mean_one_thing", "conflicting_ids", "ids", "The application gave one id to two calls; the later call was kept. Make ids unique where they are made.", max=0, severity="warn"),
+        _EVERY_LINE,
+        _IDS_ARE_UNIQUE,
+        Target(
+            name="ids_mean_one_thing",
+            metric="conflicting_ids",
+            unit="count",
+            says="{value} of {n} calls with an id that an earlier, different call had",
+            next_step="The later call was kept. Make ids unique in the application that writes the logs.",
+            max=0,
+            severity="warn",
+        ),
     ),
-    "feedback": (
-        Target("every_line_is_accounted_for", "unaccounted_lines", "lines", "This is a fault of flywheel; please report it.", max=0),
-        Target("ids_are_unique", "repeated_ids", "ids", "This is a fault of flywheel; please report it.", max=0),
-    ),
+    "feedback": (_EVERY_LINE, _IDS_ARE_UNIQUE),
     "labels": (
-        Target("every_event_has_a_status", "events_without_status", "events", "This is a fault of flywheel; please report it.", max=0),
-        Target("feedback_finds_its_call", "orphan_share", "of the events", "Ingest the logs of the missing calls, or look whether the application sends the right ids.", max=0.05, severity="warn"),
-        Target("feedback_is_fresh", "hours_since_feedback", "hours", "Look whether the feedback exporter still runs.", max=48, severity="warn"),
-        Target("people_agree", "contradicted_share", "of the labelled rows", "Read the contradictions (catalog view contradictions) and settle the policy in [feedback].", max=0.05, severity="warn"),
+        Target(
+            name="every_event_has_a_status",
+            metric="events_without_status",
+            unit="count",
+            says="{value} of {n} feedback events without a status",
+            next_step=OUR_FAULT,
+            max=0,
+        ),
+        Target(
+            name="feedback_finds_its_call",
+            metric="orphan_share",
+            unit="share",
+            says="{value} of {n} feedback events still waiting for their call",
+            next_step="Ingest the logs of the missing calls, or look whether the application sends the right ids.",
+            max=0.05,
+            severity="warn",
+        ),
+        Target(
+            name="feedback_is_fresh",
+            metric="hours_since_feedback",
+            unit="hours",
+            says="{value} from the newest of {n} feedback events to the newest call",
+            next_step="Look whether the application still exports feedback.",
+            max=48,
+            severity="warn",
+        ),
+        Target(
+            name="people_agree",
+            metric="contradicted_share",
+            unit="share",
+            says="{value} of {n} labelled rows with thumbs both up and down",
+            next_step="Read them (catalog view contradictions) and settle the policy with [feedback] contradictions.",
+            max=0.05,
+            severity="warn",
+        ),
     ),
-    "signals": (Target("every_row_is_measured", "unmeasured_rows", "rows", "This is a fault of flywheel; please report it.", max=0),),
+    "signals": (
+        Target(
+            name="every_row_is_measured",
+            metric="unmeasured_rows",
+            unit="count",
+            says="{value} of {n} rows not measured",
+            next_step=OUR_FAULT,
+            max=0,
+        ),
+    ),
     "screened": (
-        Target("no_row_vanished", "unaccounted_rows", "rows", "This is a fault of flywheel; please report it.", max=0),
-        Target("no_pii_is_left", "pii_residue", "values", "Add the [[edit]] that redacts this kind of value.", max=0),
-        Target("enough_rows_survive", "kept_share", "of the rows", "Look which filter rejects most, in the table, and relax it.", min=0.2, severity="warn"),
+        _NO_ROW_VANISHED,
+        _NO_PII_IS_LEFT,
+        Target(
+            name="enough_rows_survive",
+            metric="kept_share",
+            unit="share",
+            says="{value} of {n} rows kept by the filters",
+            next_step="Look in the table which filter rejects most, and relax it.",
+            min=0.2,
+            severity="warn",
+        ),
     ),
     "curated": (
-        Target("no_row_vanished", "unaccounted_rows", "rows", "This is a fault of flywheel; please report it.", max=0),
-        Target("duplicates_are_few", "duplicate_rate", "of the rows", "This is a fault of flywheel; please report it.", max=0),
-        Target("logs_repeat_little", "removed_as_duplicates", "of the rows", "Look for retries or canned prompts in the logs.", max=0.3, severity="warn"),
+        _NO_ROW_VANISHED,
+        Target(
+            name="duplicates_are_few",
+            metric="duplicate_rate",
+            unit="share",
+            says="{value} of {n} rows repeating another",
+            next_step=OUR_FAULT,
+            max=0,
+        ),
+        Target(
+            name="logs_repeat_little",
+            metric="removed_as_duplicates",
+            unit="share",
+            says="{value} of {n} rows removed as duplicates",
+            next_step="Look for retries or canned prompts in the logs.",
+            max=0.3,
+            severity="warn",
+        ),
     ),
     "set": _SETS,
-    "release": (Target("export_is_whole", "damaged_files", "files", "Delete the export folder of this version, then run: flywheel build", max=0),),
+    "release": (
+        Target(
+            name="export_is_whole",
+            metric="damaged_files",
+            unit="count",
+            says="{value} of {n} exported files missing or changed",
+            next_step="Delete the export folder of this version, then run: flywheel build",
+            max=0,
+        ),
+    ),
 }
 """Asset -> its checks. "set" stands for every set of the recipe, "release" for every release."""
 

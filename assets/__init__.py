@@ -1,0 +1,1 @@
+"""Dagster assets: thin bodies that call `flywheel.stages`, one file per stage."""

@@ -1,0 +1,27 @@
+"""One candidate asset per set of the recipe."""
+
+import dagster as dg
+
+from assets.graph import stage_asset
+from assets.io import published
+from assets.resources import HomeResource
+from flywheel.kinds import SetKind
+from flywheel.recipe import Recipe
+from flywheel.snapshots import Snapshot
+from flywheel.stages.assemble import assemble
+
+
+def candidates(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The candidate of each set: assembled, not yet judged."""
+    return [candidate(wanted, recipe) for wanted in recipe.sets]
+
+
+def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
+    """The candidate asset of one set."""
+    about = f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
+
+    @stage_asset(group="5_assemble", kinds={"polars", "parquet"}, name=wanted.name, description=about, code_version=recipe.digest)
+    def _candidate(curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+        return published(home, assemble, wanted, curated, screened, labels, recipe.seed, recipe.edits, home.home.secret)
+
+    return _candidate

@@ -1,0 +1,29 @@
+"""Edits, filters and the choice among duplicates."""
+
+import dagster as dg
+
+from assets.graph import stage_asset
+from assets.io import published
+from assets.resources import HomeResource
+from flywheel.snapshots import Snapshot
+from flywheel.stages.curate import curate, screen
+
+
+@stage_asset(group="4_curate", kinds={"polars", "parquet"})
+def screened(conversations: Snapshot, signals: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+    """Conversations after the recipe's edits, without those a filter rejects. Every reason of every rejected row is kept.
+
+    `rows_only` in the table counts the rows that no other filter would have rejected.
+    """
+    recipe = home.recipe()
+    return published(home, screen, conversations, signals, labels, recipe.edits, recipe.filters, home.home.secret)
+
+
+@stage_asset(group="4_curate", kinds={"polars", "parquet"})
+def curated(screened: Snapshot, signals: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+    """The pool that every set is drawn from: the best of each group of exact or near duplicates.
+
+    Each row left out names the row kept instead; feedback on it counts for that row.
+    """
+    recipe = home.recipe()
+    return published(home, curate, screened, signals, labels, recipe.signals, recipe.curate.keep)

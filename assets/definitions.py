@@ -1,0 +1,47 @@
+"""The code location: everything Dagster sees. The sets of the home's recipe decide which assets there are."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets import assemble, curate, export, ingest, label, measure
+from assets.io import DatasetIO
+from assets.resources import HomeResource
+from assets.sensors import build_job, check_job, daily_build, inbox_sensor
+from checks import all_checks
+from flywheel.home import chosen_home, sample_recipe
+from flywheel.recipe import Recipe, parse_recipe, read_recipe
+
+
+def recipe_of(home: Path) -> Recipe:
+    """The home's recipe; before there is a home, that of the sample, so that the graph can be looked at."""
+    file = home / "recipe.toml"
+    return read_recipe(file) if file.exists() else parse_recipe(sample_recipe(), "the sample's recipe")
+
+
+def definitions(home: Path, wait: float = 600.0) -> dg.Definitions:
+    """All assets, checks, jobs, sensors and the schedule, for the recipe of one home."""
+    recipe = recipe_of(home)
+    resource = HomeResource(path=str(home), wait=wait)
+    return dg.Definitions(
+        assets=[
+            ingest.raw_files,
+            ingest.conversations,
+            ingest.feedback,
+            label.labels,
+            measure.signals,
+            curate.screened,
+            curate.curated,
+            *assemble.candidates(recipe),
+            *export.releases(recipe),
+        ],
+        asset_checks=all_checks(recipe),
+        jobs=[build_job(), check_job()],
+        sensors=[inbox_sensor("logs", "log files"), inbox_sensor("feedback", "feedback files")],
+        schedules=[daily_build()],
+        resources={"home": resource, "datasets": DatasetIO(path=str(home))},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions(chosen_home())

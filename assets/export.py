@@ -1,0 +1,45 @@
+"""Releases: a judged candidate becomes files, and the catalog follows."""
+
+import dagster as dg
+
+from assets.graph import stage_asset
+from assets.metadata import describe_release
+from assets.resources import HomeResource, sentences
+from flywheel.catalog import Catalog
+from flywheel.kinds import SetKind
+from flywheel.recipe import Recipe
+from flywheel.releasing import release
+
+
+def releases(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The release of each set, and the catalog after them."""
+    return [*(release_of(wanted, recipe) for wanted in recipe.sets), catalog(recipe)]
+
+
+def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
+    """The release asset of one set."""
+    about = (
+        f"Release of the set {wanted.name}: the verdicts on this very candidate are read again; if every blocking check passed, its files "
+        f"are written to exports/{wanted.name}/VERSION, read back by another reader, and `current` is moved to them."
+    )
+
+    @stage_asset(group="6_export", kinds={"json", "parquet"}, name=f"{wanted.name}_release", description=about, deps=[wanted.name], code_version=recipe.digest)
+    def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        with sentences():
+            made = release(home.home, wanted)
+        return dg.MaterializeResult(data_version=dg.DataVersion(made.version), metadata=describe_release(made))
+
+    return _release
+
+
+def catalog(recipe: Recipe) -> dg.AssetsDefinition:
+    """The DuckDB catalog."""
+
+    @stage_asset(group="6_export", kinds={"duckdb"}, name="catalog", deps=["curated", *(s.name for s in recipe.sets)])
+    def _catalog(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """catalog.duckdb: lineage, labels, reasons, sets and releases in SQL. Derived: it may be deleted at any time and is made again."""
+        with sentences():
+            state = Catalog.open(home.home).state
+        return dg.MaterializeResult(data_version=dg.DataVersion(state))
+
+    return _catalog

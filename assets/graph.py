@@ -1,0 +1,24 @@
+"""What every asset of the graph has in common: owner, retries, code version, group."""
+
+from collections.abc import Callable, Set
+from typing import Any
+
+import dagster as dg
+
+from flywheel.lineage import ENGINE
+
+OWNER = "team:flywheel"
+RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def stage_asset(group: str, kinds: Set[str], **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """An asset of a stage. Its docstring is what the user reads in the UI."""
+    return dg.asset(
+        group_name=group,
+        kinds=set(kinds),
+        owners=[OWNER],
+        retry_policy=RETRIES,
+        code_version=more.pop("code_version", ENGINE),
+        io_manager_key="datasets",
+        **more,
+    )

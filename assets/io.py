@@ -1,0 +1,39 @@
+"""How a stage's answer is stored and handed on: the only IO manager there is."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from assets.metadata import describe
+from assets.resources import HomeResource, sentences
+from flywheel.home import Home
+from flywheel.lineage import Dataset
+from flywheel.snapshots import Snapshot
+
+
+class DatasetIO(dg.ConfigurableIOManager):  # type: ignore[misc]
+    """Hands published snapshots from asset to asset, and refuses anything else."""
+
+    path: str = ""
+    """The home; empty for FLYWHEEL_HOME, then ./home. The lock is the home resource's business."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Snapshot) -> None:
+        """A snapshot is stored already; whatever is not one carries no derivation, so it is refused."""
+        if not isinstance(obj, Snapshot):
+            raise dg.Failure(
+                description=f"{context.asset_key.to_user_string()} returned {type(obj).__name__}. Return published(home, stage, …): "
+                "a Dataset carries the derivation that lineage is made of.",
+                allow_retries=False,
+            )
+
+    def load_input(self, context: dg.InputContext) -> Snapshot:
+        """The newest snapshot of the upstream asset."""
+        with sentences():
+            return Home.open(self.path or None).store.head(context.asset_key.to_user_string())
+
+
+def published(home: HomeResource, stage: Callable[..., Dataset], *inputs: object) -> dg.Output[Snapshot]:
+    """Run a stage, publish what it made under its derivation, and say so to Dagster. The data version is the content's digest."""
+    with sentences():
+        snapshot = home.store.publish(stage(*inputs))
+        return dg.Output(snapshot, data_version=dg.DataVersion(snapshot.version), metadata=describe(snapshot))

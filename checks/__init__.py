@@ -1,0 +1,14 @@
+"""Dagster asset checks: one multi-check per asset, thresholds from the recipe. A check never computes.
+
+`flywheel.measures` counts, `flywheel.expectations` compares with the recipe, and here the finding gets Dagster's shape.
+"""
+
+import dagster as dg
+
+from checks import assemble, curate, export, ingest, label, measure
+from flywheel.recipe import Recipe
+
+
+def all_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+    """Every check of the graph, with the recipe's bounds."""
+    return [c for module in (ingest, label, measure, curate, assemble, export) for c in module.checks(recipe)]

@@ -1,0 +1,24 @@
+"""Checks on every candidate: what the release reads again."""
+
+import dagster as dg
+
+from checks.shape import judged
+from flywheel import measures
+from flywheel.kinds import SetKind
+from flywheel.recipe import Recipe
+from flywheel.targets import set_targets
+
+
+def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+    """One multi-check per set."""
+    return [of(wanted, recipe) for wanted in recipe.sets]
+
+
+def of(wanted: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
+    """The checks of one candidate."""
+    return judged(
+        wanted.name,
+        set_targets(wanted),
+        lambda h: measures.candidate(wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions),
+        candidate=True,
+    )

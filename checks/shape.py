@@ -1,0 +1,79 @@
+"""How findings become Dagster checks."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+import polars as pl
+
+from assets.graph import OWNER
+from assets.resources import HomeResource, sentences
+from flywheel.expectations import Finding, judge
+from flywheel.recipe import Recipe
+from flywheel.releasing import keep_verdicts
+from flywheel.targets import Target, wanted
+
+Measure = Callable[[HomeResource], pl.DataFrame]
+
+
+def judged(asset: str, targets: Sequence[Target], measure: Measure, candidate: bool = False) -> dg.AssetChecksDefinition:
+    """One multi-check for an asset. The verdicts on a candidate are kept, for the release to read again."""
+
+    @dg.multi_asset_check(
+        name=f"{asset}_checks",
+        specs=[spec(asset, t) for t in targets],
+        can_subset=True,
+    )
+    def _checks(context: dg.AssetCheckExecutionContext, home: HomeResource) -> Iterator[dg.AssetCheckResult]:
+        with sentences():
+            findings = judge(targets, measure(home))
+            if candidate:
+                keep_verdicts(home.home, home.store.head(asset), targets, findings)
+        asked = {key.name for key in context.selected_asset_check_keys}
+        yield from (result(asset, f) for f in findings if f.name in asked)
+
+    return _checks
+
+
+def bounds(recipe: Recipe, asset: str) -> list[Target]:
+    """The targets of an asset that is not a set."""
+    return wanted(asset, recipe.check.get(asset, {}))
+
+
+def spec(asset: str, target: Target) -> dg.AssetCheckSpec:
+    """What the UI says of a check before it ran."""
+    weight = {"error": "blocks what is downstream", "warn": "a warning", "off": "declared off in the recipe"}[target.severity]
+    return dg.AssetCheckSpec(
+        name=target.name,
+        asset=asset,
+        blocking=target.blocking,
+        description=f"{target.metric} is {target.bound} ({weight}).",
+        metadata={"owner": OWNER, "next_step": target.next_step},
+    )
+
+
+def result(asset: str, finding: Finding) -> dg.AssetCheckResult:
+    """A finding in Dagster's shape. Numbers and the verdict stand in plain metadata: the UI hides markdown on this page."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "verdict": dg.MetadataValue.text(finding.summary),
+        "bound": dg.MetadataValue.text(finding.bound),
+    }
+    if finding.observed is not None:
+        metadata["observed"] = dg.MetadataValue.float(float(finding.observed))
+    if finding.worst:
+        metadata["worst"] = table(finding)
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=finding.name,
+        passed=bool(finding.passed),
+        severity=dg.AssetCheckSeverity.ERROR if finding.blocking else dg.AssetCheckSeverity.WARN,
+        description=finding.summary,
+        metadata=metadata,
+    )
+
+
+def table(finding: Finding) -> dg.MetadataValue:
+    """The worst segments."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord({"segment": str(w["segment"]), "value": float(w["value"]), "of": int(w["n"])}) for w in finding.worst],
+        dg.TableSchema([dg.TableColumn("segment", "string"), dg.TableColumn("value", "float"), dg.TableColumn("of", "int")]),
+    )

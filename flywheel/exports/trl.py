@@ -1,0 +1,232 @@
+"""TRL's conversational forms: prompt and completion, chosen and rejected, labelled and scored."""
+
+import importlib.util
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import orjson
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from flywheel.errors import ExportInvalid, Unreadable
+from flywheel.kinds import Export
+
+Message = dict[str, Any]
+
+
+class Trl(Export):
+    """Lines for TRL's trainers: SFT, DPO, KTO, and replies with a score for reward models.
+
+    Arguments of tool calls become objects, a tool's reply carries the tool's name, reasoning becomes `thinking`, a refusal
+    becomes the content. What is not text cannot be held.
+    """
+
+    use: Literal["trl"] = "trl"
+
+    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward")
+
+    def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
+        names = _call_names(example["prompt"])
+        line: dict[str, Any] = {"prompt": [_message(m, names) for m in example["prompt"]]}
+        completion = [_message(m, names) for m in example["completion"]]
+        if example["kind"] == "preference":
+            line |= {"chosen": completion, "rejected": [_message(m, names) for m in example["rejected"]]}
+        else:
+            line |= {"completion": completion}
+        if example["kind"] == "kto":
+            line["label"] = example["label"]
+        if example["kind"] == "reward":
+            line["score"] = example["score"]
+        tools = orjson.loads(example["tools"]) if example["tools"] else []
+        if not isinstance(tools, list) or not all(isinstance(t, dict) for t in tools):
+            raise Unreadable("tools_are_no_list")
+        return line | ({"tools": tools} if tools else {})
+
+    def losses(self, example: Mapping[str, Any]) -> list[str]:
+        messages = [*example["prompt"], *example["completion"], *(example["rejected"] or ())]
+        lost = {"extra" for m in messages if m["extra"] is not None}
+        lost |= {"refusal as such" for m in messages if m["refusal"] is not None}
+        lost |= {"name" for m in messages if m["name"] is not None and m["role"] != "tool"}
+        return sorted(lost)
+
+    @staticmethod
+    def reader() -> str:
+        """Who reads the files back: `datasets` where it is installed, else pydantic alone."""
+        return "datasets" if importlib.util.find_spec("datasets") else "pydantic"
+
+    def validate_file(self, path: Path) -> int:
+        """Read every line strictly, then load the file with `datasets`, where installed, and compare what it makes of it."""
+        rows: list[dict[str, Any]] = []
+        shapes: set[type] = set()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = orjson.loads(line)
+                    shape = _shape(row)
+                    fault = _fault(shape.model_validate_json(line, strict=True))
+                except (orjson.JSONDecodeError, ValidationError) as e:
+                    fault = _first(e)
+                if fault:
+                    raise ExportInvalid(
+                        f"{path.name}, line {number}: {fault} TRL cannot read the file; it was not released."
+                    )
+                shapes.add(shape)
+                rows.append(row)
+        if len(shapes) > 1:
+            kinds = ", ".join(sorted(s.__name__.strip("_").lower() for s in shapes))
+            raise ExportInvalid(f"{path.name} mixes lines of the kinds {kinds}; a trainer reads one.")
+        if rows and self.reader() == "datasets":
+            _compare(path, rows)
+        return len(rows)
+
+
+# --- writing
+
+
+def _call_names(messages: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Tool call id -> name of the function called, for replies that do not say it themselves."""
+    calls = [c for m in messages if m["tool_calls"] for c in orjson.loads(m["tool_calls"])]
+    return {c["id"]: c["function"]["name"] for c in calls if c.get("id") and isinstance(c.get("function"), dict)}
+
+
+def _message(fields: Mapping[str, Any], names: Mapping[str, str]) -> Message:
+    """A message as chat templates want it. Raises `Unreadable` for what they cannot show."""
+    if fields["parts"] and any(p.get("type") not in ("text", "refusal") for p in orjson.loads(fields["parts"])):
+        raise Unreadable("content_is_not_text")
+    content = fields["content"] if fields["content"] is not None else fields["refusal"]
+    if content is None and not fields["tool_calls"] and fields["role"] == "assistant":
+        raise Unreadable("empty_assistant_message")
+    told: Message = {"role": fields["role"], "content": content or ""}
+    if fields["reasoning"] is not None:
+        told["thinking"] = fields["reasoning"]
+    if fields["tool_calls"]:
+        told["tool_calls"] = [_call(c) for c in orjson.loads(fields["tool_calls"])]
+    if fields["role"] == "tool":
+        name = fields["name"] or names.get(fields["tool_call_id"] or "")
+        if name is None:
+            raise Unreadable("tool_reply_without_name")
+        told |= {"name": name} | ({"tool_call_id": fields["tool_call_id"]} if fields["tool_call_id"] else {})
+    return told
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool call with its arguments as an object."""
+    function = call.get("function")
+    if not isinstance(function, dict):
+        raise Unreadable("tool_call_is_no_function")
+    try:
+        arguments = orjson.loads(function.get("arguments") or "{}")
+    except orjson.JSONDecodeError:
+        raise Unreadable("arguments_are_no_json", str(function.get("name"))) from None
+    if not isinstance(arguments, dict):
+        raise Unreadable("arguments_are_no_object", str(function.get("name")))
+    told = {"type": "function", "function": {"name": function.get("name"), "arguments": arguments}}
+    return told | ({"id": call["id"]} if call.get("id") else {})
+
+
+# --- reading back
+
+
+class _Strict(BaseModel, extra="forbid"):
+    pass
+
+
+class _Function(_Strict):
+    name: str
+    arguments: dict[str, JsonValue]
+
+
+class _Call(_Strict):
+    type: Literal["function"]
+    function: _Function
+    id: str | None = None
+
+
+class _Message(_Strict):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str
+    thinking: str | None = None
+    tool_calls: list[_Call] | None = None
+    name: str | None = None
+    tool_call_id: str | None = None
+
+
+class _Row(_Strict):
+    prompt: list[_Message]
+    tools: list[dict[str, JsonValue]] | None = None
+
+
+class _Sft(_Row):
+    completion: list[_Message]
+
+
+class _Kto(_Sft):
+    label: bool
+
+
+class _Reward(_Sft):
+    score: float
+
+
+class _Preference(_Row):
+    chosen: list[_Message]
+    rejected: list[_Message]
+
+
+def _shape(row: object) -> type[_Preference | _Kto | _Reward | _Sft]:
+    """The shape a line means to have, by the key that only this shape has."""
+    keys = set(row) if isinstance(row, dict) else set()
+    if keys & {"chosen", "rejected"}:
+        return _Preference
+    return _Kto if "label" in keys else _Reward if "score" in keys else _Sft
+
+
+def _fault(row: _Preference | _Kto | _Reward | _Sft) -> str | None:
+    """What the shape does not tell: an empty side, a completion that is not the assistant's, tool replies without a name."""
+    sides = (
+        {"chosen": row.chosen, "rejected": row.rejected}
+        if isinstance(row, _Preference)
+        else {"completion": row.completion}
+    )
+    for side, messages in sides.items():
+        if not messages or messages[-1].role != "assistant":
+            return f"{side} does not end with the assistant."
+        if not any(m.content or m.tool_calls for m in messages):
+            return f"{side} is empty."
+    if not row.prompt:
+        return "the prompt is empty."
+    if any(m.role == "tool" and m.name is None for m in row.prompt):
+        return "a tool message has no name."
+    return "chosen and rejected are the same." if isinstance(row, _Preference) and row.chosen == row.rejected else None
+
+
+def _first(error: Exception) -> str:
+    """The first fault of a pydantic or JSON error, in a sentence."""
+    if not isinstance(error, ValidationError):
+        return f"it is no JSON ({error})."
+    fault = error.errors(include_url=False)[0]
+    return f"at {'.'.join(str(p) for p in fault['loc']) or 'the line'}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+
+
+def _compare(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Load the file as a trainer would, and see that no row came out as another: Arrow must not have merged arguments."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+        loaded = datasets.Dataset.from_json(str(path), cache_dir=cache, keep_in_memory=True)
+        if len(loaded) != len(rows):
+            raise ExportInvalid(f"{path.name}: datasets reads {len(loaded):,} rows of {len(rows):,} lines.")
+        for number, (read, row) in enumerate(zip(loaded, rows, strict=True), 1):
+            if _bare(read) != _bare(row):
+                raise ExportInvalid(
+                    f"{path.name}, line {number}: datasets reads another row than was written. Report this line."
+                )
+
+
+def _bare(value: Any) -> Any:
+    """A value without the keys that are null: columns that other rows have. Arguments and schemas are compared as they are."""
+    if isinstance(value, Mapping):
+        return {k: v if k in ("arguments", "tools") else _bare(v) for k, v in value.items() if v is not None}
+    return [_bare(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,90 @@
+"""What a build came to: the contract of `flywheel build --json`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from flywheel.errors import SnapshotMissing
+from flywheel.home import Home
+from flywheel.snapshots import Snapshot
+from flywheel.stages.export import current
+
+STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screened", "curated")
+
+
+def outcome(home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """`{success, run_id, stages[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
+    blocked = any(c["blocking"] and not c["passed"] for c in checks)
+    recipe = home.recipe()
+    return {
+        "success": success and not blocked and not errors,
+        "run_id": run_id,
+        "stages": [s for name in STAGES if (s := stage(home, name)) is not None],
+        "sets": [set_outcome(home, w.name, w.use) for w in recipe.sets],
+        "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
+        "errors": list(errors),
+    }
+
+
+def stage(home: Home, name: str) -> dict[str, Any] | None:
+    """`{name, rows_in, rows_out, rejected{reason: n}, quarantined}` of one stage; None when it was never made."""
+    try:
+        made = home.store.head(name)
+    except SnapshotMissing:
+        return None
+    if name == "raw_files":
+        files = made.scan("files").select(pl.col("lines", "accepted", "quarantined").sum()).collect().row(0, named=True)
+        return {"name": name, "rows_in": files["lines"], "rows_out": files["accepted"], "rejected": {}, "quarantined": files["quarantined"], "reasons": tally(made, "quarantine", "reason")}
+    left = {}
+    if "rejected" in made.schemas:
+        left = tally(made, "rejected", "reasons")
+    elif "set_aside" in made.schemas:
+        left = tally(made, "set_aside", "status")
+    elif "ledger" in made.schemas:
+        left = {k: v for k, v in tally(made, "ledger", "status").items() if k != "applied"}
+    rows_in = made.count("ledger") if "ledger" in made.schemas else made.count() + sum(made.count(t) for t in ("rejected", "set_aside") if t in made.schemas)
+    return {"name": name, "rows_in": rows_in, "rows_out": made.count(), "rejected": left, "quarantined": 0}
+
+
+def tally(made: Snapshot, table: str, column: str) -> dict[str, int]:
+    """Rows of a table by reason, most first. A row with several reasons counts under each."""
+    rows = made.scan(table).select(pl.col(column).alias("reason"))
+    if made.schemas[table][column] == pl.List(pl.String):
+        rows = rows.explode("reason")
+    counted = rows.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
+    return {str(reason): n for reason, n in counted.iter_rows()}
+
+
+def set_outcome(home: Home, name: str, kind: str) -> dict[str, Any]:
+    """`{name, kind, version, rows, train, validation, released, path}` of one set; `path` is that of the released version."""
+    released = current(home.exports / name)
+    try:
+        candidate = home.store.head(name)
+    except SnapshotMissing:
+        return {"name": name, "kind": kind, "version": None, "rows": 0, "train": 0, "validation": 0, "released": False, "path": str(released) if released else None}
+    split = dict(candidate.scan().group_by("split").len().collect().iter_rows())
+    version = candidate.version[:12]
+    return {
+        "name": name,
+        "kind": kind,
+        "version": version,
+        "rows": candidate.count(),
+        "train": split.get("train", 0),
+        "validation": split.get("validation", 0),
+        "released": released is not None and released.name == version,
+        "path": str(released) if released else None,
+    }
+
+
+def checks_of(evaluation: Any) -> dict[str, Any]:
+    """One evaluation of Dagster's as `{asset, name, passed, severity, blocking, summary}`."""
+    severity = evaluation.severity.value.lower()
+    return {
+        "asset": "/".join(evaluation.asset_key.path),
+        "name": evaluation.check_name,
+        "passed": bool(evaluation.passed),
+        "severity": severity,
+        "blocking": bool(evaluation.blocking) if evaluation.blocking is not None else severity == "error",
+        "summary": evaluation.description or "",
+    }

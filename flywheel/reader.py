@@ -1,0 +1,273 @@
+"""One raw file to four tables: its lines as rows of conversations and feedback, or in quarantine, and how many of each."""
+
+import datetime as dt
+import gc
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any
+
+import orjson
+import polars as pl
+
+from flywheel.errors import Unreadable
+from flywheel.exchange import EPOCH
+from flywheel.kinds import Source
+from flywheel.lineage import Tables
+from flywheel.raw import BrokenOff, Line, RawFile, RawStore, lines
+from flywheel.records import (
+    CONVERSATIONS,
+    FEEDBACK,
+    MESSAGE,
+    MESSAGE_FIELDS,
+    QUARANTINE,
+    RAW_REF,
+    UTC_TIME,
+    digests,
+    short_hash,
+)
+
+LONGEST = 32 << 20
+"""Bytes of a line beyond which it is quarantined unread."""
+BATCH = 16_384
+"""Lines whose rows are gathered before they become a frame."""
+BOM = b"\xef\xbb\xbf"
+
+FILES = pl.Schema(
+    {
+        "file": pl.String,  # sha256
+        "name": pl.String,
+        "size": pl.Int64,
+        "lines": pl.Int64,
+        "accepted": pl.Int64,
+        "quarantined": pl.Int64,
+    }
+)
+RAW_FILES = {
+    "conversations": CONVERSATIONS,
+    "feedback": FEEDBACK,
+    "quarantine": QUARANTINE,
+    "files": FILES,
+}
+
+
+def read_file(raw: RawStore, file: RawFile, sources: Sequence[Source], secret: bytes) -> Tables:
+    """The four tables of one file. Raises `RawChanged` when its bytes are not those received."""
+    raw.check(file)
+    reader = Reader(file, sources, secret)
+    with _without_collecting():
+        reader.take_all()
+    return reader.tables()
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Millions of small live objects make the cyclic collector cost a third of the time, and find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+class Reader:
+    """Takes the lines of one file and gathers rows: of conversations and of feedback, or in quarantine."""
+
+    def __init__(self, file: RawFile, sources: Sequence[Source], secret: bytes) -> None:
+        self.file, self.sources, self.secret = file, sources, secret
+        self.lines = 0
+        self.rows: dict[str, list[dict[str, Any]]] = {"conversations": [], "feedback": []}
+        self.frames: dict[str, list[pl.DataFrame]] = {"conversations": [], "feedback": []}
+        self.quarantine: list[tuple[Any, ...]] = []
+        self.pseudonyms: dict[str, str] = {}
+
+    def take_all(self) -> None:
+        try:
+            for line in lines(self.file.path):
+                self.take(line)
+                if self.lines % BATCH == 0:
+                    self.flush()
+        except BrokenOff as e:
+            self.lines += 1
+            self.refuse(e.rest, "truncated_file", str(e))
+        self.flush()
+
+    def take(self, line: Line) -> None:
+        """Read one line into rows, or into quarantine."""
+        self.lines += 1
+        try:
+            source, rows = self.read(line)
+            ref = (line.number, line.offset, len(line.data), hashlib.sha256(line.data).hexdigest())
+            done = [self.complete(source, row, ref) for row in rows]
+        except Unreadable as e:
+            self.refuse(line, e.reason, e.detail)
+        except orjson.JSONEncodeError as e:  # what can be parsed can be nested deeper than what can be written
+            self.refuse(line, "too_deep", str(e))
+        except Exception as e:  # a fault of a source must cost its lines, not the build; a check counts the reason
+            self.refuse(line, "source_failed", f"{type(e).__name__}: {e}"[:200])
+        else:
+            self.rows[source.gives] += done
+
+    def read(self, line: Line) -> tuple[Source, list[dict[str, Any]]]:
+        value = parsed(line)
+        for source in self.sources:
+            if source.recognises(value):
+                return source, source.read(value)
+        raise Unreadable(
+            "unknown_format", f"no source takes a line with the keys {', '.join(sorted(value))[:200] or '(none)'}"
+        )
+
+    def complete(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> dict[str, Any]:
+        row["source"], row["raw"] = source.use, ref
+        if source.gives == "feedback":
+            row["feedback_id"] = f"{source.use}:{row['native_id']}"
+            row["actor"] = self.pseudonym(row["actor"])
+            row["digest"] = said(row)
+            return row
+        native, choice = row["native_id"], row.get("choice") or 0
+        row["id"] = f"{source.use}:{native}#{choice}" if choice else f"{source.use}:{native}"
+        row["user"] = self.pseudonym(row.get("user"))
+        if row.get("conversation_id") is None and row.get("half") is None:
+            row["conversation_id"] = f"{source.use}:{native}"
+        row.update(digests(row["messages"], row.get("tools")))
+        return row
+
+    def pseudonym(self, value: str | None) -> str | None:
+        """The same for the same person in calls and in feedback; nobody can check a guess without the home's key."""
+        if value is None:
+            return None
+        known = self.pseudonyms.get(value)
+        if known is None:
+            known = "u_" + hmac.new(self.secret, value.encode(), hashlib.sha256).hexdigest()[:16]
+            self.pseudonyms[value] = known
+        return known
+
+    def refuse(self, line: Line, reason: str, detail: str) -> None:
+        self.quarantine.append((self.file.digest, line.number, line.offset, reason, detail, line.data))
+
+    def flush(self) -> None:
+        """Turn the rows gathered so far into frames."""
+        for table, frame in (("conversations", conversation_frame), ("feedback", feedback_frame)):
+            if rows := self.rows[table]:
+                self.frames[table].append(frame(rows, self.file.digest))
+                self.rows[table] = []
+
+    def tables(self) -> Tables:
+        refused = len(self.quarantine)
+        counts = (self.file.digest, self.file.name, self.file.size, self.lines, self.lines - refused, refused)
+        return {
+            "conversations": _joined(self.frames["conversations"], CONVERSATIONS),
+            "feedback": _joined(self.frames["feedback"], FEEDBACK),
+            "quarantine": pl.DataFrame(self.quarantine, schema=QUARANTINE, orient="row"),
+            "files": pl.DataFrame([counts], schema=FILES, orient="row"),
+        }
+
+
+def parsed(line: Line) -> dict[str, Any]:
+    """The JSON object of a line. Raises `Unreadable`: blank_line, line_too_long, invalid_utf8, not_json, not_an_object."""
+    data = line.data.removeprefix(BOM) if line.offset == 0 else line.data
+    if len(data) > LONGEST:
+        raise Unreadable("line_too_long", f"{len(data):,} bytes; at most {LONGEST:,} are read")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as e:
+        if not data.strip():
+            raise Unreadable("blank_line") from None
+        try:
+            data.decode()
+        except UnicodeDecodeError as bad:
+            raise Unreadable("invalid_utf8", f"byte {bad.start} of the line: {bad.reason}") from None
+        raise Unreadable("not_json", str(e)) from None
+    if not isinstance(value, dict):
+        raise Unreadable("not_an_object", f"the line is a JSON {type(value).__name__}; expected an object")
+    return value
+
+
+SAID = (
+    "kind",
+    "target_kind",
+    "target_id",
+    "choice",
+    "actor_kind",
+    "actor",
+    "value",
+    "text",
+    "correction",
+    "chosen_id",
+    "others",
+)
+
+
+def said(row: Mapping[str, Any]) -> str:
+    """Digest of what an event says, whatever its id and whenever it arrived."""
+    return short_hash(orjson.dumps([row.get(name) for name in SAID]), row["occurred_at"].isoformat())
+
+
+# --- rows to frames: column by column, nested lists flattened and grouped again
+
+
+def conversation_frame(rows: Sequence[dict[str, Any]], file: str) -> pl.DataFrame:
+    """CONVERSATIONS from complete rows of one file; `raw` of each is (line, offset, length, digest)."""
+    simple = [c for c in CONVERSATIONS if c not in ("messages", "day", "parents", "raw", "origin", "occurred_at")]
+    return pl.DataFrame(
+        [_column(rows, name, CONVERSATIONS[name]) for name in simple]
+        + [_messages(rows), _moments(rows, "occurred_at"), _raw(rows, file)]
+    ).select(
+        pl.lit("logged").alias(c)
+        if c == "origin"
+        else pl.col("occurred_at").dt.date().alias(c)
+        if c == "day"
+        else pl.lit([], dtype=pl.List(pl.String)).alias(c)
+        if c == "parents"
+        else pl.col(c)
+        for c in CONVERSATIONS
+    )
+
+
+def feedback_frame(rows: Sequence[dict[str, Any]], file: str) -> pl.DataFrame:
+    """FEEDBACK from complete rows of one file."""
+    simple = [c for c in FEEDBACK if c not in ("raw", "occurred_at", "received_at")]
+    return pl.DataFrame(
+        [_column(rows, name, FEEDBACK[name]) for name in simple]
+        + [_moments(rows, "occurred_at"), _moments(rows, "received_at"), _raw(rows, file)]
+    ).select(FEEDBACK.names())
+
+
+def _column(rows: Sequence[dict[str, Any]], name: str, dtype: Any) -> pl.Series:
+    return pl.Series(name, [row.get(name) for row in rows], dtype=dtype)
+
+
+def _moments(rows: Sequence[dict[str, Any]], name: str) -> pl.Series:
+    micros = dt.timedelta(microseconds=1)
+    times = [row.get(name) for row in rows]
+    return pl.Series(name, [None if t is None else (t - EPOCH) // micros for t in times], dtype=pl.Int64).cast(UTC_TIME)
+
+
+def _messages(rows: Sequence[dict[str, Any]]) -> pl.Series:
+    flat = [message for row in rows for message in row["messages"]]
+    whose = [i for i, row in enumerate(rows) for _ in row["messages"]]
+    fields = [pl.Series(name, list(map(itemgetter(name), flat)), dtype=pl.String) for name in MESSAGE_FIELDS]
+    listed = (
+        pl.DataFrame([pl.Series("row", whose, dtype=pl.UInt32), *fields])
+        .group_by("row", maintain_order=True)
+        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
+    )
+    if listed.height == len(rows):
+        return listed["messages"].cast(pl.List(MESSAGE))
+    every = pl.DataFrame({"row": range(len(rows))}, schema={"row": pl.UInt32})
+    joined = every.join(listed, on="row", how="left", maintain_order="left")
+    return joined.select(pl.col("messages").fill_null(pl.lit([], dtype=pl.List(MESSAGE)))).to_series()
+
+
+def _raw(rows: Sequence[dict[str, Any]], file: str) -> pl.Series:
+    line, offset, length, digest = zip(*[row["raw"] for row in rows], strict=True)
+    refs = pl.DataFrame({"file": file, "line": line, "offset": offset, "length": length, "digest": digest})
+    return refs.select(pl.concat_list(pl.struct(pl.all()).cast(RAW_REF)).alias("raw")).to_series()
+
+
+def _joined(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)

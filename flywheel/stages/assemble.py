@@ -1,0 +1,342 @@
+"""Assembly: from the curated pool and what people said of it to one finetuning set, in its mix, split by group.
+
+Who is in the set is decided on slim columns alone; messages are fetched afterwards, day by day, for the rows that are in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from flywheel.kinds import Edit, SetKind
+from flywheel.labels import COMPARISONS, LABELS
+from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.mix import Allocation, allocate, axis
+from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
+from flywheel.rewriting import rewrite_text
+from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
+from flywheel.snapshots import Snapshot
+from flywheel.split import KEYS, split
+
+STRINGS = pl.List(pl.String)
+PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is in the set, before any message is read."""
+
+    chosen: pl.DataFrame
+    """PICKED with `cell`, `group` and `split`, sorted by id; corrections are already redacted."""
+    rejected: pl.DataFrame
+    """REJECTED_EXAMPLES."""
+    allocation: Allocation
+
+
+def assemble(
+    wanted: SetKind,
+    curated: Snapshot,
+    screened: Snapshot,
+    labels: Snapshot,
+    recipe_seed: int,
+    edits: Sequence[Edit],
+    secret: bytes,
+) -> Dataset:
+    """The dataset of one set: `rows` (EXAMPLES) and `rejected` (REJECTED_EXAMPLES), in one part "all".
+
+    `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
+    cells, reasons, the split, and the balance of labels where examples have one.
+    """
+    # Formats and bounds say nothing about what is in the set; changing them must not make another set.
+    step = wanted.step()
+    step = step.model_copy(
+        update={"parameters": {k: v for k, v in step.parameters.items() if k not in ("export", "check")}}
+    )
+    steps = (
+        step,
+        Step(use="seed", parameters={"seed": recipe_seed}),
+        *(e.step() for e in edits),
+        Step(use="pseudonym_key", parameters={"id": short_hash(secret)}),
+    )
+    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret)
+
+    def make() -> Tables:
+        rows = written(wanted.use, plan.chosen, _texts(screened, _needed(plan.chosen)))
+        return {"rows": rows, "rejected": plan.rejected}
+
+    return Dataset(
+        name=wanted.name,
+        schemas={"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES},
+        parts=[Part("all", cause("assemble", steps, curated.version, screened.version, labels.version), make)],
+        derivation=Derivation(
+            operation="assemble",
+            inputs=(curated.ref, screened.ref, labels.ref),
+            steps=steps,
+            watermark=labels.derivation.watermark,
+        ),
+        accounts_for=curated.scan().select("id"),
+        notes=notes(wanted, plan),
+    )
+
+
+def decide(
+    wanted: SetKind,
+    curated: Snapshot,
+    screened: Snapshot,
+    labels: Snapshot,
+    seed: int,
+    edits: Sequence[Edit],
+    secret: bytes,
+) -> Plan:
+    """Pick, mix and split, on slim columns; of the text, only that of corrections and the replies they correct is read."""
+    pool, instead = curated.scan(), kept_instead(curated)
+    comparisons = remap_comparisons(labels.scan("comparisons"), instead)
+    known = remap_labels(labels.scan(), labels.scan("comparisons"), instead).collect().lazy()
+    picked = conform(wanted.pick(pool, known, comparisons), PICKED)
+    picked = without_contrast(redacted(picked, edits, secret), screened)
+    examples = picked.filter(pl.col("reasons").list.len() == 0)
+    allocation = allocate(_with_axes(examples, wanted, pool, known), wanted.mix, wanted.examples, seed)
+    chosen = examples.join(allocation.chosen, on="id")
+    parents = pool.select("id", *[c for cs in KEYS.values() for c in cs if c in pool.collect_schema()])
+    parents = parents.filter(pl.col("id").is_in(chosen["parents"].explode().unique().implode()))
+    chosen = chosen.join(split(chosen, parents.collect(), wanted.split, seed), on="id").sort("id")
+    left = allocation.left_out.join(examples.select("id", "parents"), on="id")
+    no = pl.concat(
+        [picked.filter(pl.col("reasons").list.len() > 0).select(*REJECTED_EXAMPLES), left.select(*REJECTED_EXAMPLES)]
+    )
+    return Plan(chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation)
+
+
+# --- feedback of removed copies
+
+
+def kept_instead(curated: Snapshot) -> pl.DataFrame:
+    """`id`, `kept`: for each removed duplicate the row that stands for it, through any chain of replacements."""
+    links = curated.scan("rejected").filter(pl.col("instead").is_not_null()).select("id", kept="instead").collect()
+    for _ in range(links.height):
+        onward = links.join(links.select(kept="id", onward="kept"), on="kept", how="left")
+        if onward["onward"].is_null().all():
+            break
+        links = onward.select("id", kept=pl.coalesce("onward", "kept"))
+    return links
+
+
+def remap_comparisons(comparisons: pl.LazyFrame, instead: pl.DataFrame) -> pl.LazyFrame:
+    """The comparisons, speaking of the rows kept."""
+    return comparisons.with_columns(_kept(c, instead) for c in ("chosen", "rejected")).select(*COMPARISONS)
+
+
+def _kept(column: str, instead: pl.DataFrame) -> pl.Expr:
+    if instead.is_empty():
+        return pl.col(column)
+    return pl.col(column).replace(instead["id"], instead["kept"])
+
+
+def remap_labels(labels: pl.LazyFrame, comparisons: pl.LazyFrame, instead: pl.DataFrame) -> pl.LazyFrame:
+    """One label for each row kept: what was said of its removed copies is said of it.
+
+    Copies with different thumbs, or one on which people disagree, make the row contradicted, with no thumb. Of several
+    corrections the latest counts. Ratings, comments, weak signs and the ids of feedback add up.
+    """
+    said = (
+        comparisons.filter(pl.col("correction").is_not_null())
+        .group_by(id="rejected", correction="correction")
+        .agg(said=pl.col("occurred_at").max())
+    )
+    together = (
+        labels.join(said, on=["id", "correction"], how="left")
+        .with_columns(copy="id", id=_kept("id", instead))
+        .sort("id", "copy")
+    )
+    thumbs = pl.col("thumb").drop_nulls()
+    disagree = (thumbs.n_unique() > 1) | (pl.col("contradicted").fill_null(False) & pl.col("thumb").is_null()).any()
+    corrected = pl.col("correction").is_not_null()
+    latest = [pl.col("said").filter(corrected), pl.col("day").filter(corrected), pl.col("copy").filter(corrected)]
+
+    def last(column: str) -> pl.Expr:
+        return pl.col(column).filter(corrected).sort_by(latest, nulls_last=False).last().alias(column)
+
+    merged = together.group_by("id").agg(
+        pl.when(~disagree).then(thumbs.first()).first().alias("thumb"),
+        *[pl.col(c).sum() for c in ("thumbs_up", "thumbs_down", "implicit", "comments")],
+        *[pl.col(c).any() for c in ("regenerated", "copied", "abandoned")],
+        (pl.col("contradicted").fill_null(False).any() | disagree).alias("contradicted"),
+        pl.col("ratings").explode().drop_nulls(),
+        pl.col("feedback").explode().drop_nulls().unique().sort(),
+        last("correction"),
+        last("corrected_by"),
+        pl.col("day").min(),
+    )
+    values = pl.col("ratings").list.eval(pl.element().struct.field("value")).list.sort()
+    merged_labels: pl.LazyFrame = conform(merged.with_columns(rating=values.list.mean()), LABELS)
+    return merged_labels
+
+
+# --- choosing
+
+
+def redacted(picked: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> pl.DataFrame:
+    """The examples with the recipe's edits applied to corrections: they are text of users like any other."""
+    if not picked["correction"].is_not_null().any():
+        return picked
+    return picked.with_columns(rewrite_text(picked["correction"], edits, secret).alias("correction"))
+
+
+def without_contrast(picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
+    """The examples, with NO_CONTRAST where a correction says what the reply it corrects already said, whitespace aside."""
+    pairs = picked.filter(
+        pl.col("correction").is_not_null() & pl.col("rejected_of").is_not_null() & (pl.col("reasons").list.len() == 0)
+    )
+    if pairs.is_empty():
+        return picked
+    replies = _texts(screened, pairs["rejected_of"].unique()).select(
+        rejected_of="id", reply=pl.col("messages").list.last()
+    )
+    said = pl.col("reply").struct.field("content").fill_null("")
+    acts = pl.col("reply").struct.field("tool_calls").is_not_null()
+    same = pairs.join(replies, on="rejected_of").filter(~acts & (_spaced(said) == _spaced(pl.col("correction"))))["id"]
+    flat = pl.col("id").is_in(same.implode())
+    return picked.with_columns(reasons=pl.when(flat).then(pl.lit(["NO_CONTRAST"], dtype=STRINGS)).otherwise("reasons"))
+
+
+def _spaced(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _with_axes(examples: pl.DataFrame, wanted: SetKind, pool: pl.LazyFrame, labels: pl.LazyFrame) -> pl.DataFrame:
+    """`id` and, for each axis of the mix, the value of the conversation that gives the prompt."""
+    ids = examples.select("id", "prompt_of")
+    if not wanted.mix:
+        return ids
+    beside = labels.select("id", *[c for c in wanted.mix if c in LABELS and c not in pool.collect_schema()])
+    values = pool.join(beside, on="id", how="left").select(
+        pl.col("id").alias("prompt_of"), *[axis(a) for a in wanted.mix]
+    )
+    return ids.join(values.collect(), on="prompt_of", how="left")
+
+
+def _every_row(wanted: SetKind, pool: pl.LazyFrame, chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """The rejected examples, and a line for each row of the pool that is in no example: with the reasons of those it was
+    considered for, or with the set kind's own reason where there was none."""
+    used = chosen.select(id="parents").explode("id")
+    silent = pool.select("id").collect().join(used, on="id", how="anti").join(rejected, on="id", how="anti")
+    considered = (
+        rejected.select(id="parents", reasons="reasons")
+        .explode("id")
+        .explode("reasons")
+        .group_by("id")
+        .agg(pl.col("reasons").unique().sort())
+    )
+    lines = silent.join(considered, on="id", how="left").select(
+        "id",
+        parents=pl.concat_list("id"),
+        reasons=pl.coalesce("reasons", pl.lit([wanted.absent], dtype=STRINGS)),
+    )
+    return pl.concat([rejected, lines]).sort("id", "reasons")
+
+
+# --- writing the examples
+
+
+def _needed(chosen: pl.DataFrame) -> pl.Series:
+    """Ids of the conversations whose text is in the set."""
+    return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()
+
+
+def _texts(screened: Snapshot, ids: pl.Series) -> pl.DataFrame:
+    """`id` and PROMPT_PARTS of these conversations, read day by day."""
+    schema = pl.Schema({c: CONVERSATIONS[c] for c in ("id", *PROMPT_PARTS)})
+    wanted = pl.col("id").is_in(ids.implode())
+    days = [
+        p.scan().select("id", *PROMPT_PARTS).filter(wanted).collect() for p in screened.parts if p.tables["rows"].rows
+    ]
+    return pl.concat([pl.DataFrame(schema=schema), *days])
+
+
+def written(kind: str, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """EXAMPLES: the chosen rows with their messages. `texts`: `id` and PROMPT_PARTS of every conversation they name."""
+    asked = texts.select(
+        "tools",
+        "prompt_digest",
+        prompt_of="id",
+        prompt=pl.col("messages").list.slice(0, pl.col("messages").list.len() - 1),
+    )
+    rows = chosen.join(asked, on="prompt_of", how="left")
+    for side in ("completion", "rejected"):
+        replies = texts.select(
+            pl.col("id").alias(f"{side}_of"),
+            pl.col("messages").list.tail(1).alias(side),
+            pl.col("reply_digest").alias(f"{side}_digest"),
+            pl.col("origin").alias(f"{side}_origin"),
+        )
+        rows = rows.join(replies, on=f"{side}_of", how="left")
+    by_person = pl.col("correction").is_not_null() & pl.col("completion_of").is_null()
+    rows = rows.with_columns(
+        completion=pl.when(by_person).then(pl.concat_list(_assistant())).otherwise("completion"),
+        origin=pl.when(by_person).then(pl.lit("demonstrated")).otherwise("completion_origin"),
+        completion_digest=pl.Series(
+            [message_digest([_said(t)]) if t is not None else d for t, d in _replies(rows)], dtype=pl.String
+        ),
+        kind=pl.lit(kind),
+    )
+    parts = rows.select("prompt_digest", "completion_digest", pl.col("rejected_digest").fill_null("")).iter_rows()
+    rows = rows.with_columns(digest=pl.Series([short_hash(*part) for part in parts], dtype=pl.String))
+    examples: pl.DataFrame = conform(rows, EXAMPLES).sort("id")
+    return examples
+
+
+def _assistant() -> pl.Expr:
+    """The message that holds a correction."""
+    values = {"role": pl.lit("assistant"), "content": pl.col("correction")}
+    return pl.struct(values.get(f, pl.lit(None, dtype=pl.String)).alias(f) for f in MESSAGE_FIELDS).cast(MESSAGE)
+
+
+def _said(text: str) -> dict[str, str | None]:
+    """The same message, as its digest is taken."""
+    return message({"role": "assistant", "content": text})
+
+
+def _replies(rows: pl.DataFrame) -> Any:
+    """The correction of each row, null where the reply is a logged one, and that reply's digest."""
+    return rows.select(pl.when(pl.col("completion_of").is_null()).then("correction"), "completion_digest").iter_rows()
+
+
+# --- what people ask first
+
+
+def notes(wanted: SetKind, plan: Plan) -> Mapping[str, Any]:
+    """Counts of a set, as `assemble` stores them."""
+    cells, made = plan.allocation.cells, plan.chosen.height
+    sides = plan.chosen["split"].value_counts()
+    counts = {"train": 0, "validation": 0} | dict(sides.iter_rows())
+    reasons = plan.rejected.select(pl.col("reasons").explode()).to_series().drop_nulls().value_counts().sort("reasons")
+    facts: dict[str, Any] = {
+        "kind": wanted.use,
+        "wanted": int(cells["wanted"].sum()),
+        "available": int(cells["available"].sum()),
+        "made": made,
+        "missing": int(cells["wanted"].sum()) - made,
+        "cells": cells.to_dicts(),
+        "short": plan.allocation.shortfall,
+        "train": counts["train"],
+        "validation": counts["validation"],
+        "validation_wanted": wanted.split.validation,
+        "groups": plan.chosen["group"].n_unique(),
+        "rejected": dict(reasons.iter_rows()),
+    }
+    if plan.chosen["label"].is_not_null().any():
+        facts["labels"] = balance(int(plan.chosen["label"].sum()), int((~plan.chosen["label"]).sum()))
+    return facts
+
+
+def balance(desired: int, undesired: int) -> dict[str, float]:
+    """Desired and undesired examples, the share of the rarer, and the weights under which both sides count the same."""
+    most = max(desired, undesired)
+    return {
+        "desired": desired,
+        "undesired": undesired,
+        "minority_share": min(desired, undesired) / max(desired + undesired, 1),
+        "desirable_weight": round(most / desired, 4) if desired else 0.0,
+        "undesirable_weight": round(most / undesired, 4) if undesired else 0.0,
+    }

@@ -1,0 +1,156 @@
+"""Curation: edits, then every filter at once, then the best of each duplicate group.
+
+Filters look at one row; choices look at the others. So filters run per day and are kept, while the choice among duplicates
+runs over all days on slim columns, after the filters: when late feedback rejects the copy that had been kept, its twin takes
+its place.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from flywheel.kinds import Edit, Filter, Signal
+from flywheel.labels import LABELS
+from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
+from flywheel.rewriting import EDITS_MADE, rewrite
+from flywheel.snapshots import Snapshot, StoredPart
+
+SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
+"""`undesired`: reasons of the filters that say "not to be imitated"; the row stays, for it may be the losing side."""
+
+
+def screen(
+    conversations: Snapshot,
+    signals: Snapshot,
+    labels: Snapshot,
+    edits: Sequence[Edit],
+    filters: Sequence[Filter],
+    secret: bytes,
+) -> Dataset:
+    """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason) and `edits` (EDITS_MADE)."""
+    steps = tuple(op.step() for op in (*edits, *filters))
+
+    def make(day: StoredPart) -> Tables:
+        measured, labelled = signals.part(day.name), labels.part(day.name)
+        rows, made = rewrite(day.scan().collect(), edits, secret)
+        known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
+        seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
+        judged = judge(seen.join(known, on="id", how="left"), filters).collect()
+        no = judged.filter(pl.col("reasons").list.len() > 0)
+        return {
+            "rows": conform(judged.filter(pl.col("reasons").list.len() == 0).sort("id"), SCREENED),
+            "rejected": conform(no.sort("id"), REJECTED),
+            "edits": made,
+        }
+
+    def key(day: StoredPart) -> str:
+        beside = [p.version if (p := s.part(day.name)) else "" for s in (signals, labels)]
+        return cause("screen", steps, day.version, *beside, short_hash(secret))
+
+    return Dataset(
+        name="screened",
+        schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE},
+        parts=[Part(p.name, key(p), lambda p=p: make(p)) for p in conversations.parts],  # type: ignore[misc]
+        derivation=Derivation(
+            operation="screen",
+            inputs=(conversations.ref, signals.ref, labels.ref),
+            steps=(*steps, Step(use="pseudonym_key", parameters={"id": short_hash(secret)})),
+            watermark=labels.derivation.watermark,
+        ),
+        accounts_for=conversations.scan().select("id"),
+    )
+
+
+def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
+    """The rows with `reasons` and `undesired`: all filters in one pass, every reason kept, null meaning "stays"."""
+
+    def reasons(rejects: str) -> pl.Expr:
+        told = [pl.when(f.reject().fill_null(False)).then(pl.lit(f.use)) for f in filters if f.rejects == rejects]
+        return pl.concat_list(told).list.drop_nulls() if told else pl.lit([], dtype=pl.List(pl.String))
+
+    return rows.with_columns(reasons=reasons("row"), undesired=reasons("target"))
+
+
+def curate(screened: Snapshot, signals: Snapshot, labels: Snapshot, measures: Sequence[Signal], keep: str) -> Dataset:
+    """The dataset "curated": per day `rows` (slim columns, signals and `undesired`; no text) and `rejected`, each with the row
+    kept instead and, where it was measured, the similarity."""
+    given = pl.Schema({name: dtype for s in measures for name, dtype in s.gives.items()})
+    pool = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, **given, "undesired": pl.List(pl.String)})
+    rows = (
+        screened.scan()
+        .select(*SLIM, "undesired")
+        .join(signals.scan().drop("day"), on="id", how="left")
+        .join(labels.scan().select("id", "thumb", "rating", "implicit", "correction", "copied"), on="id", how="left")
+        .collect()
+    )
+    chosen = choose(rows, keep)
+    days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
+
+    def make(day: str) -> Tables:
+        here = days[day]
+        return {
+            "rows": conform(here.filter(pl.col("instead").is_null()).sort("id"), pool),
+            "rejected": conform(here.filter(pl.col("instead").is_not_null()).sort("id"), REJECTED),
+        }
+
+    step = Step(use="keep_best_duplicate", parameters={"keep": keep})
+
+    def key(day: str) -> str:
+        sides = [p.version if (p := s.part(day)) else "" for s in (screened, signals)]
+        verdicts = days[day].sort("id").select("id", "instead", "similarity")
+        return cause("curate", step, *sides, verdicts.write_csv())
+
+    return Dataset(
+        name="curated",
+        schemas={"rows": pool, "rejected": REJECTED},
+        parts=[Part(day, key(day), lambda day=day: make(day)) for day in sorted(days)],  # type: ignore[misc]
+        derivation=Derivation(
+            operation="curate",
+            inputs=(screened.ref, signals.ref, labels.ref),
+            steps=(step,),
+            watermark=labels.derivation.watermark,
+        ),
+        accounts_for=screened.scan().select("id"),
+    )
+
+
+def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
+    """The rows with `instead` (the id kept in their place, null for a row that stays), `reasons` and `similarity`.
+
+    Rows are one group when they are exact or near duplicates. `keep`: "best_feedback" prefers, in this order, no objection, a
+    thumb up over none over a thumb down, the better rating, implicit signs, a reply nobody corrected; then, as "newest" and
+    "longest" do, the newest row, the longest reply, the smallest id.
+    """
+    grouped = rows.with_columns(group=pl.coalesce("near_group", "exact_group", "id"))
+    # An exact group may lie inside a near group; the near group's name is the same for all its members, so it leads.
+    liked = [
+        pl.col("undesired").list.len(),
+        -pl.col("thumb").fill_null(0).cast(pl.Int32),
+        -pl.col("rating").fill_null(3.0),
+        -pl.col("implicit").fill_null(0.0),
+        pl.col("correction").is_not_null(),
+    ]
+    newest, longest = -pl.col("occurred_at").dt.epoch("us"), -pl.col("reply_chars").fill_null(0)
+    order = {
+        "best_feedback": [*liked, newest, longest],
+        "newest": [newest, longest],
+        "longest": [longest, newest],
+    }[keep]
+    best = (
+        grouped.sort([*order, pl.col("id")])
+        .group_by("group", maintain_order=True)
+        .agg(kept=pl.col("id").first(), kept_exact=pl.col("exact_group").first())
+    )
+    out = grouped.join(best, on="group", how="left")
+    removed = pl.col("id") != pl.col("kept")
+    exact = pl.col("exact_group") == pl.col("kept_exact")
+    return out.with_columns(
+        instead=pl.when(removed).then("kept"),
+        similarity=pl.when(removed & exact).then(1.0).when(removed).then("near_similarity"),
+        reasons=pl.when(removed & exact)
+        .then(pl.lit(["exact_duplicate"], dtype=pl.List(pl.String)))
+        .when(removed)
+        .then(pl.lit(["near_duplicate"], dtype=pl.List(pl.String)))
+        .otherwise(pl.lit([], dtype=pl.List(pl.String))),
+    )

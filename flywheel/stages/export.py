@@ -1,0 +1,374 @@
+"""Export: a judged candidate becomes files that a trainer reads, with a manifest and a card, and `current` is moved to them.
+
+    exports/SET/VERSION/train.jsonl, validation.jsonl   the first format of the recipe
+    exports/SET/VERSION/FORMAT/…                        each further format
+    exports/SET/VERSION/rows.parquet                    every column of every example, and the line it lies on
+    exports/SET/VERSION/manifest.json, README.md        what went in, what came out, how
+    exports/SET/current -> VERSION                      the released version
+
+Everything is written aside, read back, synced and renamed. No file holds the time it was made: the same candidate and
+recipe give the same bytes.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+
+from flywheel.card import card
+from flywheel.errors import ExportInvalid, ReleaseRefused, Unreadable
+from flywheel.exports import EXPORTS
+from flywheel.kinds import Export, SetKind
+from flywheel.lineage import ENGINE, SnapshotRef
+from flywheel.records import canonical
+from flywheel.snapshots import Snapshot, Store, file_digest, sync, write_synced
+from flywheel.targets import Target
+
+if TYPE_CHECKING:
+    from flywheel.home import Home
+
+SPLITS = ("train", "validation")
+BATCH = 2_000
+VERSION_DIGITS = 12
+Verdict = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportContext:
+    """What a release says of itself beyond its own rows."""
+
+    recipe: str = ""
+    """Name of the recipe."""
+    recipe_digest: str = ""
+    verdicts: Sequence[Verdict] = ()
+    """name, passed, severity, blocking, summary of each check, of this very candidate."""
+    chain: Sequence[Snapshot] = ()
+    """Every snapshot the candidate derives from, at any depth."""
+    licences: Mapping[str, str] = field(default_factory=dict)
+    """Source -> SPDX expression, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version of a set that lies in the export folder."""
+
+    set: str
+    kind: str
+    version: str
+    """The first twelve hex digits of the candidate's version."""
+    path: Path
+    counts: Mapping[str, int]
+    """Examples in each split, by the first format."""
+    files: Mapping[str, int]
+    """Each data file and its lines."""
+    refused: Mapping[str, int]
+    """Format -> examples it could not hold."""
+    readers: Mapping[str, str]
+    """Data file -> who read it back."""
+    remarks: Sequence[str]
+    """Sentences for people: files smaller than a service takes, examples refused."""
+    fresh: bool
+    """Whether anything was written; false when this very release was there already."""
+
+
+# --- the gate
+
+
+def may_release(verdicts: Sequence[Verdict], targets: Sequence[Target]) -> list[str]:
+    """Reasons why a candidate may not be released; empty when it may.
+
+    Every blocking target needs a verdict that passed. A blocking verdict that failed counts even if no target names it.
+    """
+    by_name = {str(v["name"]): v for v in verdicts}
+    missing = [
+        f"{t.name} has no verdict for this version; run: flywheel build."
+        for t in targets
+        if t.blocking and t.name not in by_name
+    ]
+    blocking = {t.name for t in targets if t.blocking} | {n for n, v in by_name.items() if v.get("blocking")}
+    failed = [
+        f"{n} failed: {by_name[n].get('summary', '')}"
+        for n in by_name
+        if n in blocking and by_name[n].get("passed") is not True
+    ]
+    return missing + failed
+
+
+def gate(candidate: Snapshot, verdicts: Sequence[Verdict], targets: Sequence[Target]) -> None:
+    """Raise `ReleaseRefused`, with every reason, where `may_release` gives one."""
+    if reasons := may_release(verdicts, targets):
+        raise ReleaseRefused(
+            f"{candidate.name} {candidate.version[:VERSION_DIGITS]} is not released: " + " ".join(reasons)
+        )
+
+
+# --- releasing
+
+
+def export(home: "Home", wanted: SetKind, candidate: Snapshot, verdicts: Sequence[Verdict]) -> Release:
+    """Release a candidate that passed the gate into the export folder of its home."""
+    recipe = home.recipe()
+    context = ExportContext(recipe.name, recipe.digest, verdicts, ancestry(home.store, candidate))
+    return release(wanted, candidate, home.exports, context)
+
+
+def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: ExportContext) -> Release:
+    """Write a candidate's files, read them back, and point `current` at them.
+
+    When the same release is there with all its bytes, nothing is written but, where it differs, the pointer. Raises
+    `ExportInvalid` when a written file is refused by its reader; the release before stays.
+    """
+    home_of_set = target_root / wanted.name
+    folder = home_of_set / candidate.version[:VERSION_DIGITS]
+    staging = target_root / ".staging" / wanted.name
+    shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed; the home's lock keeps others out
+    staged = staging / folder.name
+    staged.mkdir(parents=True)
+    try:
+        made = render(wanted, candidate, staged, context)
+        home_of_set.mkdir(parents=True, exist_ok=True)
+        fresh = not _same(folder, staged)
+        if fresh:
+            _sync_tree(staged)
+            if folder.exists():
+                folder.rename(staging / "replaced")
+            staged.rename(folder)
+            sync(home_of_set)
+        point(home_of_set, folder.name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Release(
+        set=wanted.name,
+        kind=wanted.use,
+        version=folder.name,
+        path=folder,
+        counts={s: made.manifest["counts"][s] for s in SPLITS},
+        files={name: len(ids) for name, ids in made.manifest["lines"].items()},
+        refused={form: len(ids) for form, ids in made.manifest["refused"].items()},
+        readers=made.readers,
+        remarks=made.remarks,
+        fresh=fresh,
+    )
+
+
+def point(folder: Path, version: str) -> None:
+    """Make `folder/current` point at a version in one step: a reader sees the old release or the new, never none."""
+    link, aside = folder / "current", folder / ".current"
+    if link.is_symlink() and os.readlink(link) == version:
+        return
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(version, target_is_directory=True)
+    os.replace(aside, link)
+    sync(folder)
+
+
+def current(folder: Path) -> Path | None:
+    """The released version in the export folder of a set, or None when nothing was released."""
+    link = folder / "current"
+    return folder / os.readlink(link) if link.is_symlink() and link.exists() else None
+
+
+def damaged(folder: Path) -> list[str]:
+    """Files of the released version of a set that are missing or no longer have the bytes of the manifest.
+
+    The manifest itself is named where it cannot be read, and `current` where nothing is released: both fail closed.
+    """
+    if (version := current(folder)) is None:
+        return ["current"]
+    try:
+        files = orjson.loads((version / "manifest.json").read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ["manifest.json"]
+    return [
+        n for n, f in sorted(files.items()) if not (version / n).is_file() or file_digest(version / n) != f["sha256"]
+    ]
+
+
+def released_files(folder: Path) -> list[str]:
+    """Names of the files the manifest of the released version lists; empty where there is none to read."""
+    try:
+        return sorted(orjson.loads((folder / "current" / "manifest.json").read_bytes())["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def ancestry(store: Store, candidate: Snapshot) -> list[Snapshot]:
+    """Every snapshot a candidate derives from, nearest first, each once, found by the versions its derivation names."""
+    found: dict[SnapshotRef, Snapshot] = {}
+    ahead = list(candidate.derivation.inputs)
+    while ahead:
+        ref = ahead.pop(0)
+        if ref in found or store.head_key(ref.name) is None:  # a raw file is an input, and no snapshot
+            continue
+        newest = store.head(ref.name)
+        snapshot = newest if newest.version == ref.version else store.find(ref.name, ref.version)
+        if snapshot is not None:
+            found[ref] = snapshot
+            ahead += snapshot.derivation.inputs
+    return list(found.values())
+
+
+def _same(folder: Path, staged: Path) -> bool:
+    """Whether every staged file lies in the folder with these very bytes. What a user put beside them is left alone."""
+    names = [p.relative_to(staged) for p in staged.rglob("*") if p.is_file()]
+    return all((folder / n).is_file() and file_digest(folder / n) == file_digest(staged / n) for n in names)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+# --- writing
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What `render` wrote: the manifest, and what is not part of it because it depends on what is installed."""
+
+    manifest: dict[str, Any]
+    readers: Mapping[str, str]
+    remarks: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The files of one format: row ids in the order of their lines, refused ids with reasons, losses with counts."""
+
+    lines: dict[str, list[str]]
+    refused: dict[str, str]
+    losses: dict[str, int]
+
+
+def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportContext) -> Rendered:
+    """Write everything of a version into an empty folder and have each data file read back by its format's reader."""
+    formats = {use: EXPORTS[use].model_validate({}) for use in wanted.export}
+    written: dict[str, Written] = {}
+    readers: dict[str, str] = {}
+    for place, (use, form) in enumerate(formats.items()):
+        written[use] = write_format(form, candidate, folder, "" if place == 0 else f"{use}/")
+        for name, ids in written[use].lines.items():
+            if (found := form.validate_file(folder / name)) != len(ids):
+                raise ExportInvalid(
+                    f"{name}: {len(ids):,} lines were written and {found:,} read back. Nothing was released."
+                )
+            readers[name] = form.reader()
+    first = next(iter(written.values()), Written({}, {}, {}))
+    write_rows(candidate, first, folder / "rows.parquet")
+    manifest = _manifest(wanted, candidate, context, written)
+    write_synced(folder / "README.md", card(manifest, facts(candidate, context)).encode())
+    manifest["files"] = {
+        name: {"sha256": file_digest(folder / name), "lines": len(ids)}
+        for w in written.values()
+        for name, ids in w.lines.items()
+    } | {name: {"sha256": file_digest(folder / name)} for name in ("README.md", "rows.parquet")}
+    write_synced(
+        folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
+    )
+    return Rendered(manifest, readers, _remarks(formats, written))
+
+
+def write_format(form: Export, candidate: Snapshot, folder: Path, prefix: str) -> Written:
+    """Write one format's train.jsonl and validation.jsonl, a batch at a time; what it cannot hold is refused, with the reason."""
+    (folder / prefix).mkdir(parents=True, exist_ok=True)
+    lines: dict[str, list[str]] = {f"{prefix}{s}.jsonl": [] for s in SPLITS}
+    refused: dict[str, str] = {}
+    losses: dict[str, int] = {}
+    files = {name: (folder / name).open("wb") for name in lines}
+    try:
+        for start in range(0, candidate.count(), BATCH):
+            for example in candidate.scan().slice(start, BATCH).collect().iter_rows(named=True):
+                name = f"{prefix}{example['split']}.jsonl"
+                try:
+                    line = orjson.dumps(form.render(example), option=orjson.OPT_APPEND_NEWLINE)
+                except Unreadable as e:
+                    refused[example["id"]] = e.reason
+                    continue
+                except ValueError as e:  # a string that should hold JSON and does not
+                    refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
+                    continue
+                files[name].write(line)
+                lines[name].append(example["id"])
+                for what in form.losses(example):
+                    losses[what] = losses.get(what, 0) + 1
+    finally:
+        for file in files.values():
+            file.close()
+    return Written(lines, refused, losses)
+
+
+def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
+    """Every column of every example, and `line`: its line, from 1, in its split's file of the first format; null if refused."""
+    placed = [(i, n) for ids in first.lines.values() for n, i in enumerate(ids, 1)]
+    numbers = pl.DataFrame(placed, schema={"id": pl.String, "line": pl.Int64}, orient="row")
+    rows = candidate.scan().collect().join(numbers, on="id", how="left").sort("id")
+    rows.write_parquet(path, compression="zstd", statistics=True)
+
+
+def _manifest(
+    wanted: SetKind, candidate: Snapshot, context: ExportContext, written: Mapping[str, Written]
+) -> dict[str, Any]:
+    """Everything the manifest says, but for the digests of the files."""
+    counts = dict(candidate.scan().group_by("split").len().collect().iter_rows())
+    raw = next((s for s in context.chain if s.name == "raw_files"), None)
+    return {
+        "set": wanted.name,
+        "kind": wanted.use,
+        "version": candidate.version[:VERSION_DIGITS],
+        "snapshot": candidate.version,
+        "recipe": {"name": context.recipe, "digest": context.recipe_digest},
+        "engine": ENGINE,
+        "formats": list(written),
+        "inputs": [r.model_dump() for r in candidate.derivation.inputs],
+        "raw_files": [p.name for p in raw.parts] if raw else [],
+        "derivation": [
+            {"name": s.name, "version": s.version, **s.derivation.model_dump(mode="json")}
+            for s in (candidate, *context.chain)
+        ],
+        "checks": sorted((dict(v) for v in context.verdicts), key=canonical),
+        "counts": {s: int(counts.get(s, 0)) for s in SPLITS},
+        "notes": dict(candidate.notes),
+        "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
+        "losses": {use: w.losses for use, w in written.items() if w.losses},
+        "refused": {use: w.refused for use, w in written.items() if w.refused},
+    }
+
+
+def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
+    """What the card says of the conversations behind a set: sources, models, languages, first and last day, licences."""
+    pool = next((s for s in context.chain if s.name == "curated"), None)
+    if pool is None:
+        return {"licences": dict(context.licences)}
+    parents = candidate.scan().select(id="parents").explode("id").unique()
+    have = pool.schemas["rows"]
+    told = pool.scan().select(c for c in ("id", "source", "model", "language", "day") if c in have)
+    rows = told.join(parents, on="id", how="semi").collect()
+    counted = {
+        c: dict(rows[c].drop_nulls().value_counts().sort(["count", c], descending=[True, False]).iter_rows())
+        for c in ("source", "model", "language")
+        if c in rows.columns
+    }
+    first, last = rows["day"].min(), rows["day"].max()
+    return counted | {"first_day": str(first or ""), "last_day": str(last or ""), "licences": dict(context.licences)}
+
+
+def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> list[str]:
+    """Sentences about what is valid and yet worth knowing."""
+    said = []
+    for use, w in written.items():
+        fewest = formats[use].fewest
+        said += [
+            f"{name} has {len(ids):,} lines; services that take the format {use} start no training on fewer than {fewest}."
+            for name, ids in w.lines.items()
+            if name.endswith("train.jsonl") and len(ids) < fewest
+        ]
+        if w.refused:
+            said.append(
+                f"{use} cannot hold {len(w.refused):,} examples; they are listed in manifest.json under refused."
+            )
+    return said

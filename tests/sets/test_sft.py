@@ -1,0 +1,51 @@
+"""Supervised finetuning: which rows, and whose words."""
+
+import pytest
+
+from flywheel.sets import PICKED
+from flywheel.sets.sft import Sft
+from tests.build import chat
+from tests.pools import comparisons_of, label, labels_of, pool_of, screened_of
+
+
+def pick(wanted, *labels, undesired=None):
+    rows = screened_of(chat("user: hi", "assistant: hello", id="a"), undesired={"a": undesired or []})
+    picked = wanted.pick(pool_of(rows).lazy(), labels_of(*labels).lazy(), comparisons_of().lazy())
+    assert picked.schema == PICKED
+    return picked.row(0, named=True)
+
+
+CORRECTED = label("a", correction="Good morning.", corrected_by="edit")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said", "undesired", "reasons", "completion_of", "signal"),
+    [
+        ({}, [], None, [], "a", None),
+        ({}, [], ["refusal", "disliked"], ["refusal", "disliked"], "a", None),
+        ({}, [CORRECTED], None, [], None, "edit"),
+        ({}, [CORRECTED], ["refusal"], [], None, "edit"),
+        ({}, [label("a", correction="  ", corrected_by="edit")], ["refusal"], ["refusal"], "a", None),
+        ({"use_corrections": False}, [CORRECTED], ["refusal"], ["refusal"], "a", None),
+        ({"require_feedback": True}, [], None, ["no_approval"], "a", None),
+        ({"require_feedback": True}, [label("a", thumb=1)], None, [], "a", "approval"),
+        ({"require_feedback": True}, [label("a", thumb=-1, implicit=5.0)], None, ["no_approval"], "a", None),
+        ({"require_feedback": True}, [label("a", implicit=1.0)], None, [], "a", "approval"),
+        ({"require_feedback": True}, [label("a", implicit=0.0)], None, ["no_approval"], "a", None),
+        ({"require_feedback": True}, [CORRECTED], None, [], None, "edit"),
+    ],
+)
+def test_sft(parameters, said, undesired, reasons, completion_of, signal):
+    row = pick(Sft(name="s", **parameters), *said, undesired=undesired)
+    assert (row["reasons"], row["completion_of"], row["signal"]) == (reasons, completion_of, signal)
+    assert (row["id"], row["parents"], row["prompt_of"]) == ("a", ["a"], "a")
+    assert row["feedback"] == (["fb:a"] if signal else [])
+
+
+def test_row_13_a_disliked_turn_is_left_out_and_the_turns_around_it_stay():
+    turns = ["user: 1", "assistant: one", "user: 2", "assistant: two", "user: 3", "assistant: three"]
+    session = [chat(*turns[: 2 * t], id=f"t{t}", turn=t) for t in (1, 2, 3)]
+    rows = screened_of(*session, undesired={"t2": ["disliked"]})
+    labels = labels_of(label("t2", thumb=-1, thumbs_down=1))
+    picked = Sft(name="s").pick(pool_of(rows).lazy(), labels.lazy(), comparisons_of().lazy())
+    assert dict(picked.select("id", "reasons").iter_rows()) == {"t1": [], "t2": ["disliked"], "t3": []}

@@ -1,0 +1,66 @@
+"""Signals are measured per day, once; those that compare look across all days."""
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import polars as pl
+
+from flywheel.kinds import Signal
+from flywheel.lineage import Dataset, Derivation, Part, cause
+from flywheel.records import CONVERSATIONS, last_reply
+from flywheel.snapshots import Snapshot, Store
+from flywheel.stages.measure import measure, relate
+from tests.build import chat, rows
+
+
+class _Chars(Signal, frozen=True):
+    use: Literal["chars"] = "chars"
+    gives: ClassVar[Mapping[str, Any]] = {"chars": pl.UInt32}
+
+    def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.select("id", chars=last_reply().str.len_chars())
+
+
+class _Same(Signal, frozen=True):
+    use: Literal["same"] = "same"
+    scope: ClassVar[Literal["row", "corpus"]] = "corpus"
+    gives: ClassVar[Mapping[str, Any]] = {"first": pl.String}
+
+    def sketch(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.select("id", "digest")
+
+    def relate(self, sketches: pl.LazyFrame) -> pl.LazyFrame:
+        return sketches.select("id", first=pl.col("id").min().over("digest"))
+
+
+SIGNALS = (_Chars(), _Same())
+DAY = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+
+
+def published(store: Store, *days: pl.DataFrame) -> Snapshot:
+    """Conversations, a part for each frame."""
+    parts = [Part(str(d["day"][0]), cause(d["digest"].to_list(), d["id"].to_list()), lambda d=d: {"rows": d}) for d in days]  # type: ignore[misc]
+    return store.publish(Dataset("conversations", {"rows": CONVERSATIONS}, parts, Derivation(operation=f"test {len(days)}")))
+
+
+def test_another_day_measures_that_day_and_relates_all(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    monday = rows(chat("user: hi", "assistant: hello", id="l:a", occurred_at=DAY), chat("user: hi", "assistant: hey", id="l:c", occurred_at=DAY))
+    tuesday = chat("user: hi", "assistant: hey", id="l:b", occurred_at=DAY + dt.timedelta(days=1))
+    one = store.publish(measure(published(store, monday), SIGNALS))
+    assert one.made == ("2026-03-02",)
+    two = store.publish(measure(published(store, monday, tuesday), SIGNALS))
+    assert two.made == ("2026-03-03",)
+    signals = store.publish(relate(two, SIGNALS))
+    assert signals.scan().sort("id").select("id", "chars", "first").collect().rows() == [("l:a", 5, "l:a"), ("l:b", 3, "l:b"), ("l:c", 3, "l:b")]
+    again = store.publish(relate(two, SIGNALS))
+    assert (again.made, again.version) == ((), signals.version)
+
+
+def test_no_conversations_still_have_columns(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    signals = store.publish(relate(store.publish(measure(published(store), SIGNALS)), SIGNALS))
+    assert signals.count() == 0
+    assert signals.scan().collect_schema().names() == ["id", "day", "chars", "first"]

@@ -1,0 +1,146 @@
+"""Raw files are kept by content, verified, and split into lines on newline only, however they are compressed."""
+
+import gzip
+import hashlib
+
+import orjson
+import polars as pl
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel import raw as raw_module
+from flywheel.errors import RawChanged, RawUnreadable
+from flywheel.raw import BrokenOff, RawStore, lines, safe_name
+
+PACK = {".jsonl": bytes, ".jsonl.gz": gzip.compress, ".jsonl.zst": zstandard.ZstdCompressor().compress}
+
+
+def store(tmp_path):
+    return RawStore(tmp_path / "raw")
+
+
+def wrote(path, data):
+    path.write_bytes(data)
+    return path
+
+
+def test_a_file_is_kept_once_by_content(tmp_path):
+    first, new = store(tmp_path).keep(wrote(tmp_path / "a.jsonl", b"{}\n"))
+    again, newer = store(tmp_path).keep(wrote(tmp_path / "b.jsonl", b"{}\n"))
+    other, _ = store(tmp_path).keep(wrote(tmp_path / "b.jsonl", b"[]\n"))
+    assert (new, newer, again) == (True, False, first)
+    assert (first.name, first.size, first.digest) == ("a.jsonl", 3, hashlib.sha256(b"{}\n").hexdigest())
+    assert store(tmp_path).files() == [first, other]
+    assert store(tmp_path).find(other.digest) == other
+    assert store(tmp_path).find("0" * 64) is None
+    assert first.path.read_bytes() == b"{}\n"
+
+
+def test_a_half_made_copy_is_not_a_file(tmp_path):
+    kept = store(tmp_path)
+    file, _ = kept.keep(wrote(tmp_path / "a.jsonl", b"{}\n"))
+    file.path.parent.rename(kept.root / ".staged-1")
+    assert kept.files() == []
+    kept.sweep()
+    assert list(kept.root.iterdir()) == []
+
+
+def test_a_changed_byte_is_reported_by_name(tmp_path):
+    kept = store(tmp_path)
+    file, _ = kept.keep(wrote(tmp_path / "a.jsonl", b'{"a":1}\n'))
+    kept.check(file)
+    assert kept.verify() == []
+    file.path.chmod(0o644)
+    file.path.write_bytes(b'{"a":2}\n')
+    assert len(kept.verify()) == 1
+    with pytest.raises(RawChanged, match=r"raw file a\.jsonl .* no longer has the bytes"):
+        kept.check(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.jsonl.gz", b"plain text, not gzip\n", "cannot be read as .jsonl.gz"),
+        ("a.zst", b"plain text, not zstd\n", "cannot be read as .zst"),
+        ("a.parquet", b"plain text, not parquet\n", "cannot be read as .parquet"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused(tmp_path, name, data, says):
+    with pytest.raises(RawUnreadable, match=says):
+        store(tmp_path).keep(wrote(tmp_path / name, data))
+    assert store(tmp_path).files() == []
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(RawUnreadable, match="is a folder"):
+        store(tmp_path).keep(tmp_path)
+    with pytest.raises(RawUnreadable, match="No such file"):
+        store(tmp_path).keep(tmp_path / "nowhere.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("2026-03-02.jsonl.gz", "2026-03-02.jsonl.gz"),
+        ("../../etc/x y.jsonl", "_.._etc_x_y.jsonl"),
+        (".hidden", "hidden"),
+        ("...", "file"),
+        ("arrival.json", "_arrival.json"),
+        ("é" * 200 + ".gz", "_" * 117 + ".gz"),
+    ],
+)
+def test_safe_name(name, safe):
+    assert safe_name(name) == safe
+
+
+@given(
+    st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\n", b"")), max_size=8),
+    st.booleans(),
+    st.sampled_from(sorted(PACK)),
+    st.integers(1, 9),
+)
+def test_lines_are_where_they_say(tmp_path_factory, pieces, ends, suffix, block):
+    data = b"\n".join(pieces) + (b"\n" if ends and pieces else b"")
+    path = wrote(tmp_path_factory.mktemp("l") / f"f{suffix}", PACK[suffix](data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_module, "BLOCK", block * 16)
+        found = list(lines(path))
+    assert [line.number for line in found] == list(range(1, len(found) + 1))
+    for line in found:
+        assert data[line.offset : line.offset + len(line.data)] == line.data
+    expected = data.split(b"\n")
+    assert [line.data for line in found] == (expected if expected[-1] else expected[:-1])
+
+
+def test_only_newline_ends_a_line(tmp_path):
+    text = "a\u2028b\u0085c\rd\r\ne".encode()
+    assert [line.data for line in lines(wrote(tmp_path / "f.jsonl", text))] == [text[:-2], b"e"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst"])
+def test_members_and_frames_follow_each_other(tmp_path, suffix):
+    path = wrote(tmp_path / f"f{suffix}", PACK[suffix](b"one\ntw") + PACK[suffix](b"o\nthree"))
+    assert [line.data for line in lines(path)] == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst"])
+def test_a_file_that_breaks_off_gives_the_lines_before(tmp_path, suffix):
+    packed = PACK[suffix](b"one\ntwo\n") + PACK[suffix](b"three\nfo")
+    taken = []
+    with pytest.raises(BrokenOff, match="ends before its compressed data does") as caught:
+        taken.extend(line.data for line in lines(wrote(tmp_path / f"f{suffix}", packed[:-1])))
+    assert taken[:2] == [b"one", b"two"]
+    assert (caught.value.rest.number, caught.value.rest.offset) == (len(taken) + 1, sum(len(t) + 1 for t in taken))
+    assert store(tmp_path).keep(tmp_path / f"f{suffix}")[1]
+
+
+def test_a_row_of_a_table_is_a_line(tmp_path):
+    pl.DataFrame({"id": ["a", "b"], "n": [1, None], "m": [{"x": "y"}, None]}).write_parquet(tmp_path / "f.parquet")
+    found = list(lines(tmp_path / "f.parquet"))
+    assert [(line.number, line.offset) for line in found] == [(1, 0), (2, 1)]
+    assert [orjson.loads(line.data) for line in found] == [
+        {"id": "a", "n": 1, "m": {"x": "y"}},
+        {"id": "b", "n": None, "m": None},
+    ]

@@ -1,0 +1,136 @@
+"""Snapshots are published once, whole, and never changed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flywheel.errors import SnapshotDamaged, SnapshotMissing, UnaccountedRows
+from flywheel.lineage import Dataset, Derivation, Part, Step, cause
+from flywheel.snapshots import Store
+
+ROWS = pl.Schema({"id": pl.String, "n": pl.Int64})
+REJECTED = pl.Schema({"id": pl.String, "reasons": pl.List(pl.String)})
+
+
+def part(name: str, ids: list[str], rejected: list[str] | None = None) -> Part:
+    tables = {
+        "rows": pl.DataFrame({"id": ids, "n": range(len(ids))}, schema=ROWS),
+        "rejected": pl.DataFrame({"id": rejected or [], "reasons": [["bad"]] * len(rejected or [])}, schema=REJECTED),
+    }
+    return Part(name, cause(name, ids, rejected or []), lambda: tables)
+
+
+def dataset(*parts: Part, name: str = "things", step: int = 0, expected: list[str] | None = None) -> Dataset:
+    return Dataset(
+        name,
+        {"rows": ROWS, "rejected": REJECTED},
+        parts,
+        Derivation(operation="test", steps=(Step(use="x", parameters={"step": step, "parts": [p.key for p in parts]}),)),
+        accounts_for=None if expected is None else pl.LazyFrame({"id": expected}, schema={"id": pl.String}),
+    )
+
+
+def test_parts_already_there_are_not_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = store.publish(dataset(part("d1", ["a"]), part("d2", ["b"])))
+    assert first.made == ("d1", "d2")
+    second = store.publish(dataset(part("d1", ["a"]), part("d2", ["b"]), part("d3", ["c"])))
+    assert second.made == ("d3",)
+    assert second.scan().collect()["id"].to_list() == ["a", "b", "c"]
+    assert store.head("things").version == second.version
+
+
+def test_another_cause_with_the_same_content_has_the_same_version(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    one, two = (store.publish(dataset(part("d1", ["a"]), step=n)) for n in (1, 2))
+    assert one.version == two.version
+    assert one.key != two.key
+    assert len(store.history("things")) == 2
+
+
+def test_the_order_of_parts_does_not_matter(tmp_path: Path) -> None:
+    a, b = part("d1", ["a"]), part("d2", ["b"])
+    versions = {Store(tmp_path / str(i)).publish(dataset(*order)).version for i, order in enumerate([(a, b), (b, a)])}
+    assert len(versions) == 1
+
+
+def test_a_dataset_without_parts_has_its_columns(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.publish(dataset())
+    assert store.head("things").scan("rejected").collect().schema == REJECTED
+
+
+def test_a_missing_dataset_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotMissing, match=r'"things" has not been made yet\. Run: flywheel build'):
+        Store(tmp_path).head("things")
+
+
+def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
+    bad = Part("d1", "k", lambda: {"rows": pl.DataFrame({"id": ["a"], "n": ["text"]}), "rejected": pl.DataFrame(schema=REJECTED)})
+    with pytest.raises(SnapshotDamaged, match="does not have the columns it promises"):
+        Store(tmp_path).publish(dataset(bad))
+
+
+@pytest.mark.parametrize(
+    ("ids", "rejected", "expected", "fault"),
+    [
+        (["a"], ["b"], ["a", "b", "c"], "3 rows in, 1 kept and 1 rejected; 1 left without a reason, such as c"),
+        (["a", "b"], ["b"], ["a", "b"], "1 both kept and rejected, such as b"),
+        (["a", "z"], [], ["a"], "1 new without parents, such as z"),
+    ],
+)
+def test_the_law_of_rows_stops_a_stage_that_loses_one(tmp_path: Path, ids: list[str], rejected: list[str], expected: list[str], fault: str) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(UnaccountedRows, match=fault):
+        store.publish(dataset(part("d1", ids, rejected), expected=expected))
+    assert store.head_key("things") is None
+
+
+def test_the_law_of_rows_is_kept_by_rows_that_are_kept_or_rejected(tmp_path: Path) -> None:
+    assert Store(tmp_path).publish(dataset(part("d1", ["a"], ["b"]), expected=["a", "b"])).count() == 1
+
+
+def test_a_changed_byte_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    table = store.publish(dataset(part("d1", ["a"]))).parts[0].tables["rows"].path
+    assert store.verify() == []
+    data = bytearray(table.read_bytes())
+    data[len(data) // 2] ^= 1
+    table.write_bytes(data)
+    assert store.verify() == [f"{table} has changed since it was published."]
+
+
+WRITER = """
+import sys, polars as pl
+from pathlib import Path
+from tests.test_snapshots import dataset, part
+from flywheel.snapshots import Store
+store = Store(Path(sys.argv[1]))
+for i in range(10_000):
+    store.publish(dataset(*(part(f"d{j}", [f"r{j}-{i}"]) for j in range(3)), step=i))
+    print(store.head("things").version, flush=True)
+"""
+
+
+@pytest.mark.fault
+def test_a_killed_writer_leaves_only_whole_snapshots(tmp_path: Path) -> None:
+    """Fifteen SIGKILLs at different moments: everything acknowledged is there and verifies, nothing half-made is seen."""
+    store = Store(tmp_path / "s")
+    for turn in range(15):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."})
+        assert writer.stdout is not None
+        acknowledged = [writer.stdout.readline().strip() for _ in range(1 + turn)]
+        writer.send_signal(signal.SIGKILL)
+        acknowledged += [line.strip() for line in writer.stdout if line.strip()]
+        writer.wait()
+        assert store.verify() == []
+        versions = {s.version for s in store.history("things")}
+        assert set(acknowledged) <= versions
+        assert store.head("things").count() == 3
+        store.sweep()
+        assert not any(store.staging.iterdir())
