@@ -20,7 +20,9 @@ def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
     """The candidate asset of one set."""
     about = f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
 
-    @stage_asset(group="5_assemble", kinds={"polars", "parquet"}, name=wanted.name, description=about, code_version=recipe.digest)
+    @stage_asset(
+        group="5_assemble", kinds={"polars", "parquet"}, name=wanted.name, description=about, code_version=recipe.digest
+    )
     def _candidate(curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
         return published(home, assemble, wanted, curated, screened, labels, recipe.seed, recipe.edits, home.home.secret)
 

@@ -10,13 +10,15 @@ from flywheel.stages.curate import curate, screen
 
 
 @stage_asset(group="4_curate", kinds={"polars", "parquet"})
-def screened(conversations: Snapshot, signals: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+def screened(
+    conversations: Snapshot, measurements: Snapshot, labels: Snapshot, home: HomeResource
+) -> dg.Output[Snapshot]:
     """Conversations after the recipe's edits, without those a filter rejects. Every reason of every rejected row is kept.
 
     `rows_only` in the table counts the rows that no other filter would have rejected.
     """
     recipe = home.recipe()
-    return published(home, screen, conversations, signals, labels, recipe.edits, recipe.filters, home.home.secret)
+    return published(home, screen, conversations, measurements, labels, recipe.edits, recipe.filters, home.home.secret)
 
 
 @stage_asset(group="4_curate", kinds={"polars", "parquet"})

@@ -29,6 +29,7 @@ def definitions(home: Path, wait: float = 600.0) -> dg.Definitions:
             ingest.conversations,
             ingest.feedback,
             label.labels,
+            measure.measurements,
             measure.signals,
             curate.screened,
             curate.curated,

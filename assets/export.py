@@ -23,7 +23,14 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
         f"are written to exports/{wanted.name}/VERSION, read back by another reader, and `current` is moved to them."
     )
 
-    @stage_asset(group="6_export", kinds={"json", "parquet"}, name=f"{wanted.name}_release", description=about, deps=[wanted.name], code_version=recipe.digest)
+    @stage_asset(
+        group="6_export",
+        kinds={"json", "parquet"},
+        name=f"{wanted.name}_release",
+        description=about,
+        deps=[wanted.name],
+        code_version=recipe.digest,
+    )
     def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with sentences():
             made = release(home.home, wanted)
@@ -38,8 +45,7 @@ def catalog(recipe: Recipe) -> dg.AssetsDefinition:
     @stage_asset(group="6_export", kinds={"duckdb"}, name="catalog", deps=["curated", *(s.name for s in recipe.sets)])
     def _catalog(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """catalog.duckdb: lineage, labels, reasons, sets and releases in SQL. Derived: it may be deleted at any time and is made again."""
-        with sentences():
-            state = Catalog.open(home.home).state
-        return dg.MaterializeResult(data_version=dg.DataVersion(state))
+        with sentences(), Catalog.open(home.home) as opened:
+            return dg.MaterializeResult(data_version=dg.DataVersion(opened.state))
 
     return _catalog

@@ -13,7 +13,7 @@ RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 def stage_asset(group: str, kinds: Set[str], **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """An asset of a stage. Its docstring is what the user reads in the UI."""
-    return dg.asset(
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         group_name=group,
         kinds=set(kinds),
         owners=[OWNER],
@@ -22,3 +22,4 @@ def stage_asset(group: str, kinds: Set[str], **more: Any) -> Callable[[Callable[
         io_manager_key="datasets",
         **more,
     )
+    return decorate

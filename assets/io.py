@@ -11,7 +11,7 @@ from flywheel.lineage import Dataset
 from flywheel.snapshots import Snapshot
 
 
-class DatasetIO(dg.ConfigurableIOManager):  # type: ignore[misc]
+class DatasetIO(dg.ConfigurableIOManager):
     """Hands published snapshots from asset to asset, and refuses anything else."""
 
     path: str = ""

@@ -4,18 +4,24 @@ import dagster as dg
 
 from assets.graph import stage_asset
 from assets.io import published
-from assets.resources import HomeResource, sentences
+from assets.resources import HomeResource
 from flywheel.snapshots import Snapshot
 from flywheel.stages.measure import measure, relate
 
 
 @stage_asset(group="3_measure", kinds={"polars", "parquet"})
-def signals(conversations: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
-    """What was measured of every conversation: length, tokens, language, exact and near duplicates.
+def measurements(conversations: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+    """What was measured of every conversation by itself: length, tokens, language, and the sketches that comparing needs.
 
     Measured once, per day, before anything is decided: a changed threshold measures nothing again.
     """
-    wanted = home.recipe().signals
-    with sentences():
-        measurements = home.store.publish(measure(conversations, wanted))
-    return published(home, relate, measurements, wanted)
+    return published(home, measure, conversations, home.recipe().signals)
+
+
+@stage_asset(group="3_measure", kinds={"polars", "parquet"})
+def signals(measurements: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+    """Every signal of every conversation: the measurements, and what comparing all days adds: exact and near duplicates.
+
+    Every candidate pair of near duplicates is verified exactly; groups do not depend on the order of rows.
+    """
+    return published(home, relate, measurements, home.recipe().signals)

@@ -70,7 +70,11 @@ def reasons(snapshot: Snapshot) -> pl.DataFrame:
 def plot(snapshot: Snapshot, counted: pl.DataFrame) -> str:
     """The plot that says most of this dataset: its cells against the target, its reasons, or its days; "" for none."""
     if cells := snapshot.notes.get("cells"):
-        return plots.bars([(safe(c["cell"]), c["made"]) for c in cells], targets=[c["wanted"] for c in cells], title="Made against wanted")
+        return plots.bars(
+            [(safe(c["cell"]), c["made"]) for c in cells],
+            targets=[c["wanted"] for c in cells],
+            title="Made against wanted",
+        )
     if "rejected" in snapshot.schemas and counted.height:
         items = [(safe(r["reason"]), r["rows"]) for r in counted.head(ROWS).iter_rows(named=True)]
         return plots.bars([("kept", snapshot.count()), *items], title="Rows kept and left out")
@@ -85,8 +89,16 @@ def safe(label: str) -> str:
 
 def table_of(frame: pl.DataFrame) -> dg.MetadataValue:
     """A small table for the UI."""
-    records = [dg.TableRecord({k: v if isinstance(v, int | float | bool) else str(v) for k, v in row.items()}) for row in frame.iter_rows(named=True)]
-    schema = dg.TableSchema([dg.TableColumn(c, "int" if t.is_integer() else "float" if t.is_float() else "string") for c, t in frame.schema.items()])
+    records = [
+        dg.TableRecord({k: v if isinstance(v, int | float | bool) else str(v) for k, v in row.items()})
+        for row in frame.iter_rows(named=True)
+    ]
+    schema = dg.TableSchema(
+        [
+            dg.TableColumn(c, "int" if t.is_integer() else "float" if t.is_float() else "string")
+            for c, t in frame.schema.items()
+        ]
+    )
     return dg.MetadataValue.table(records, schema)
 
 

@@ -28,7 +28,9 @@ def sentences() -> Iterator[None]:
     except pl.exceptions.ComputeError as e:
         if "No space left" not in str(e):
             raise
-        raise dg.Failure(description=f"the disk is full: {e}. Free some space, then run this again.", allow_retries=False) from e
+        raise dg.Failure(
+            description=f"the disk is full: {e}. Free some space, then run this again.", allow_retries=False
+        ) from e
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -85,4 +87,6 @@ def bury(instance: dg.DagsterInstance | None, keep: str | None = None, older_tha
     for record in instance.get_run_records(dg.RunsFilter(statuses=ACTIVE)):
         run = record.dagster_run
         if run.run_id != keep and time.time() - record.create_timestamp.timestamp() >= older_than:
-            instance.report_run_failed(run, "The process of this run ended before the run did. The next build takes up its work.")
+            instance.report_run_failed(
+                run, "The process of this run ended before the run did. The next build takes up its work."
+            )

@@ -66,18 +66,26 @@ def look(context: dg.SensorEvaluationContext, folder: str) -> dg.RunRequest | dg
     here = [d for d in whole if d.name.startswith(f"{folder}/")]
     if not here:
         unsettled = sum(d.name.startswith(f"{folder}/") for d in settling)
-        return dg.SkipReason(f"no new files in inbox/{folder}" + (f"; {unsettled} still being written" if unsettled else ""))
+        return dg.SkipReason(
+            f"no new files in inbox/{folder}" + (f"; {unsettled} still being written" if unsettled else "")
+        )
     with suppress(HomeBusy), home.lock(0.0, "sensor"):
         bury(context.instance, older_than=GRACE)
-    if context.instance.get_runs(dg.RunsFilter(job_name="build", statuses=[*ACTIVE, dg.DagsterRunStatus.QUEUED]), limit=1):
+    if context.instance.get_runs(
+        dg.RunsFilter(job_name="build", statuses=[*ACTIVE, dg.DagsterRunStatus.QUEUED]), limit=1
+    ):
         return dg.SkipReason(f"{len(here)} new files wait for the build at work")
     batch = short_hash(*[d.mark for d in here])
     cursor = json.loads(context.cursor or "{}")
     tried = cursor["tried"] + 1 if cursor.get("batch") == batch else 1
     if tried > TRIES:
-        return dg.SkipReason(f"{TRIES} builds failed on the same {len(here)} files. Read the newest run, mend the cause, then start the job build.")
+        return dg.SkipReason(
+            f"{TRIES} builds failed on the same {len(here)} files. Read the newest run, mend the cause, then start the job build."
+        )
     context.update_cursor(json.dumps({"batch": batch, "tried": tried}))
-    return dg.RunRequest(run_key=f"{batch}-{tried}", tags={"flywheel/files": str(len(here)), "flywheel/trigger": f"inbox/{folder}"})
+    return dg.RunRequest(
+        run_key=f"{batch}-{tried}", tags={"flywheel/files": str(len(here)), "flywheel/trigger": f"inbox/{folder}"}
+    )
 
 
 def daily_build() -> dg.ScheduleDefinition:

@@ -15,5 +15,9 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
             bounds(recipe, "screened"),
             lambda h: measures.screened(h.store.head("screened"), h.store.head("conversations"), recipe.redactions),
         ),
-        judged("curated", bounds(recipe, "curated"), lambda h: measures.curated(h.store.head("curated"), h.store.head("screened"))),
+        judged(
+            "curated",
+            bounds(recipe, "curated"),
+            lambda h: measures.curated(h.store.head("curated"), h.store.head("screened")),
+        ),
     ]

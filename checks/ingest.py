@@ -10,11 +10,21 @@ from flywheel.recipe import Recipe
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Raw files, conversations and feedback."""
     return [
-        judged("raw_files", bounds(recipe, "raw_files"), lambda h: measures.raw_files(h.store.head("raw_files"), h.raw.verify())),
+        judged(
+            "raw_files",
+            bounds(recipe, "raw_files"),
+            lambda h: measures.raw_files(h.store.head("raw_files"), h.raw.verify()),
+        ),
         judged(
             "conversations",
             bounds(recipe, "conversations"),
-            lambda h: measures.conversations(h.store.head("raw_files"), h.store.head("conversations"), h.store.head("feedback")),
+            lambda h: measures.conversations(
+                h.store.head("raw_files"), h.store.head("conversations"), h.store.head("feedback")
+            ),
         ),
-        judged("feedback", bounds(recipe, "feedback"), lambda h: measures.feedback(h.store.head("raw_files"), h.store.head("feedback"))),
+        judged(
+            "feedback",
+            bounds(recipe, "feedback"),
+            lambda h: measures.feedback(h.store.head("raw_files"), h.store.head("feedback")),
+        ),
     ]

@@ -9,4 +9,10 @@ from flywheel.recipe import Recipe
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Every conversation is measured."""
-    return [judged("signals", bounds(recipe, "signals"), lambda h: measures.signals(h.store.head("signals"), h.store.head("conversations")))]
+    return [
+        judged(
+            "signals",
+            bounds(recipe, "signals"),
+            lambda h: measures.signals(h.store.head("signals"), h.store.head("conversations")),
+        )
+    ]

@@ -15,7 +15,9 @@ from flywheel.targets import Target, wanted
 Measure = Callable[[HomeResource], pl.DataFrame]
 
 
-def judged(asset: str, targets: Sequence[Target], measure: Measure, candidate: bool = False) -> dg.AssetChecksDefinition:
+def judged(
+    asset: str, targets: Sequence[Target], measure: Measure, candidate: bool = False
+) -> dg.AssetChecksDefinition:
     """One multi-check for an asset. The verdicts on a candidate are kept, for the release to read again."""
 
     @dg.multi_asset_check(
@@ -41,7 +43,9 @@ def bounds(recipe: Recipe, asset: str) -> list[Target]:
 
 def spec(asset: str, target: Target) -> dg.AssetCheckSpec:
     """What the UI says of a check before it ran."""
-    weight = {"error": "blocks what is downstream", "warn": "a warning", "off": "declared off in the recipe"}[target.severity]
+    weight = {"error": "blocks what is downstream", "warn": "a warning", "off": "declared off in the recipe"}[
+        target.severity
+    ]
     return dg.AssetCheckSpec(
         name=target.name,
         asset=asset,
@@ -74,6 +78,11 @@ def result(asset: str, finding: Finding) -> dg.AssetCheckResult:
 def table(finding: Finding) -> dg.MetadataValue:
     """The worst segments."""
     return dg.MetadataValue.table(
-        [dg.TableRecord({"segment": str(w["segment"]), "value": float(w["value"]), "of": int(w["n"])}) for w in finding.worst],
-        dg.TableSchema([dg.TableColumn("segment", "string"), dg.TableColumn("value", "float"), dg.TableColumn("of", "int")]),
+        [
+            dg.TableRecord({"segment": str(w["segment"]), "value": float(w["value"]), "of": int(w["n"])})
+            for w in finding.worst
+        ],
+        dg.TableSchema(
+            [dg.TableColumn("segment", "string"), dg.TableColumn("value", "float"), dg.TableColumn("of", "int")]
+        ),
     )

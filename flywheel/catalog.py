@@ -240,9 +240,10 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
 
 VIEWS = {
     "contradictions": (
-        "SELECT l.feedback_id, l.id, l.kind, l.why, b.thumbs_up, b.thumbs_down, l.occurred_at, l.received_at "
-        "FROM feedback_ledger l LEFT JOIN labels b USING (id) WHERE l.status = 'contradicted' ORDER BY l.id, l.feedback_id",
-        "Feedback in which people contradict each other, with the policy that decided.",
+        "SELECT l.feedback_id, l.id, l.kind, l.status, coalesce(l.why, 'stands') AS why, b.thumb, b.thumbs_up, b.thumbs_down, "
+        "l.occurred_at, l.received_at FROM feedback_ledger l JOIN labels b USING (id) "
+        "WHERE b.contradicted AND l.kind = 'thumb' AND l.status <> 'duplicate' ORDER BY l.id, l.occurred_at, l.feedback_id",
+        "Every thumb on a reply that was given both an up and a down, with the policy that decided between them.",
     ),
     "rejections": (
         "SELECT id, 'screened' AS dataset, reasons, instead, similarity FROM screened_rejected UNION ALL "

@@ -42,11 +42,18 @@ def waiting(home: Home, now: float | None = None) -> tuple[list[Dropped], list[D
     """
     seen = set(taken(home))
     at = time.time() if now is None else now
-    whole, settling = [], []
+    whole: list[Dropped] = []
+    settling: list[Dropped] = []
     for path in sorted(home.inbox.rglob("*")):
         name = path.relative_to(home.inbox).as_posix()
         hidden = any(p.startswith(".") for p in Path(name).parts)
-        if hidden or path.is_symlink() or not path.name.endswith(KINDS) or path.name.endswith(UNFINISHED) or not path.is_file():
+        if (
+            hidden
+            or path.is_symlink()
+            or not path.name.endswith(KINDS)
+            or path.name.endswith(UNFINISHED)
+            or not path.is_file()
+        ):
             continue
         facts = path.stat()
         dropped = Dropped(path, name, facts.st_size, facts.st_mtime_ns)
@@ -92,5 +99,3 @@ def taken(home: Home) -> dict[str, str]:
 
 def _ledger(home: Home) -> Path:
     return home.path / "raw" / "inbox.json"
-
-

@@ -10,8 +10,10 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -154,7 +156,9 @@ class Redaction(Edit, frozen=True):
             hits = values.str.contains(self.pattern).fill_null(False)
             if not hits.any():
                 return values
-            changed = [bounded.sub(pseudonym, v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)]
+            changed = [
+                bounded.sub(pseudonym, v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)
+            ]
             return pl.Series(values.name, changed, dtype=pl.String)
 
         return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
@@ -252,7 +256,10 @@ def discover(package: str, kind: type[T]) -> dict[str, type[T]]:
         here = [
             v
             for v in vars(module).values()
-            if isinstance(v, type) and issubclass(v, kind) and v.__module__ == module.__name__ and not v.__name__.startswith("_")
+            if isinstance(v, type)
+            and issubclass(v, kind)
+            and v.__module__ == module.__name__
+            and not v.__name__.startswith("_")
         ]
         if len(here) != 1:
             names = ", ".join(c.__name__ for c in here) or "none"
@@ -270,4 +277,4 @@ def discover(package: str, kind: type[T]) -> dict[str, type[T]]:
 def choice(operators: Mapping[str, type[Operator]]) -> Any:
     """A pydantic union of the operators, told apart by `use`."""
     classes: Sequence[type[Operator]] = list(operators.values())
-    return Annotated[Union[tuple(classes)], Field(discriminator="use")] if len(classes) > 1 else classes[0]
+    return Annotated[reduce(or_, classes), Field(discriminator="use")] if len(classes) > 1 else classes[0]

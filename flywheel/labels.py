@@ -18,26 +18,27 @@ class FeedbackPolicy(BaseModel, frozen=True, extra="forbid"):
     orphan_after_days: float = Field(default=3.0, gt=0)
     """An event whose call has not arrived waits; after this long the check on orphans counts it."""
 
-RATING = pl.Struct({"rater": pl.String, "value": pl.Float64, "feedback_id": pl.String})
+
+RATING = pl.Struct({"rater": pl.String(), "value": pl.Float64(), "feedback_id": pl.String})
 
 LABELS = pl.Schema(
     {
-        "id": pl.String,  # of the conversation
-        "thumb": pl.Int8,  # +1, -1; null where none was given or people contradict each other
-        "thumbs_up": pl.Int32,  # people whose last word was up
-        "thumbs_down": pl.Int32,
-        "contradicted": pl.Boolean,  # up and down were both said of it
-        "rating": pl.Float64,  # mean of the raters' last ratings, as given
+        "id": pl.String(),  # of the conversation
+        "thumb": pl.Int8(),  # +1, -1; null where none was given or people contradict each other
+        "thumbs_up": pl.Int32(),  # people whose last word was up
+        "thumbs_down": pl.Int32(),
+        "contradicted": pl.Boolean(),  # up and down were both said of it
+        "rating": pl.Float64(),  # mean of the raters' last ratings, as given
         "ratings": pl.List(RATING),
-        "correction": pl.String,  # the latest better reply a person wrote
-        "corrected_by": pl.String,  # edit | correction
-        "regenerated": pl.Boolean,  # the user asked for another reply
-        "copied": pl.Boolean,
-        "abandoned": pl.Boolean,
-        "implicit": pl.Float64,  # sum of weak signs: copy and thanks +1, abandonment, regeneration, rephrase -1
-        "comments": pl.Int32,
+        "correction": pl.String(),  # the latest better reply a person wrote
+        "corrected_by": pl.String(),  # edit | correction
+        "regenerated": pl.Boolean(),  # the user asked for another reply
+        "copied": pl.Boolean(),
+        "abandoned": pl.Boolean(),
+        "implicit": pl.Float64(),  # sum of weak signs: copy and thanks +1, abandonment, regeneration, rephrase -1
+        "comments": pl.Int32(),
         "feedback": pl.List(pl.String),  # ids of every event that made this label
-        "day": pl.Date,
+        "day": pl.Date(),
     }
 )
 
@@ -45,29 +46,29 @@ LABEL_COLUMNS = tuple(c for c in LABELS if c not in ("id", "day"))
 
 COMPARISONS = pl.Schema(
     {
-        "signal": pl.String,  # edit | correction | regeneration | choice | ranking
-        "chosen": pl.String,  # conversation id; null where `correction` is the better reply
-        "rejected": pl.String,
-        "correction": pl.String,
-        "feedback_id": pl.String,
-        "weight": pl.Float64,  # edits and choices 1, rankings 0.8, regenerations 0.5
+        "signal": pl.String(),  # edit | correction | regeneration | choice | ranking
+        "chosen": pl.String(),  # conversation id; null where `correction` is the better reply
+        "rejected": pl.String(),
+        "correction": pl.String(),
+        "feedback_id": pl.String(),
+        "weight": pl.Float64(),  # edits and choices 1, rankings 0.8, regenerations 0.5
         "occurred_at": UTC_TIME,
-        "day": pl.Date,
+        "day": pl.Date(),
     }
 )
 
 LEDGER = pl.Schema(
     {
-        "feedback_id": pl.String,
-        "kind": pl.String,
-        "explicit": pl.Boolean,
-        "target_id": pl.String,
-        "id": pl.String,  # the conversation it was resolved to; null while it waits
-        "status": pl.String,  # applied | duplicate | orphan | superseded | contradicted
-        "late": pl.Boolean,
-        "why": pl.String,  # the policy that decided, or the event it repeats or gave way to
+        "feedback_id": pl.String(),
+        "kind": pl.String(),
+        "explicit": pl.Boolean(),
+        "target_id": pl.String(),
+        "id": pl.String(),  # the conversation it was resolved to; null while it waits
+        "status": pl.String(),  # applied | duplicate | orphan | superseded | contradicted
+        "late": pl.Boolean(),
+        "why": pl.String(),  # the policy that decided, or the event it repeats or gave way to
         "occurred_at": UTC_TIME,
         "received_at": UTC_TIME,
-        "day": pl.Date,  # of the conversation, else of the event
+        "day": pl.Date(),  # of the conversation, else of the event
     }
 )

@@ -99,7 +99,11 @@ def account(name: str, expected: pl.LazyFrame, rows: pl.LazyFrame, rejected: pl.
     """
     want = expected.select("id").unique()
     has_parents = "parents" in rows.collect_schema()
-    kept = rows.select("id", "parents") if has_parents else rows.select("id", parents=pl.lit(None, dtype=pl.List(pl.String)))
+    kept = (
+        rows.select("id", "parents")
+        if has_parents
+        else rows.select("id", parents=pl.lit(None, dtype=pl.List(pl.String)))
+    )
     no = (
         rejected.select("id", "reasons").filter(pl.col("reasons").list.len() > 0)
         if rejected is not None
@@ -110,15 +114,17 @@ def account(name: str, expected: pl.LazyFrame, rows: pl.LazyFrame, rejected: pl.
         [
             want.join(used, on="id", how="anti"),
             kept.select("id").join(no, on="id", how="semi"),
-            kept.join(want, on="id", how="anti").filter(
-                pl.col("parents").list.len().fill_null(0) == 0
-            ),
+            kept.join(want, on="id", how="anti").filter(pl.col("parents").list.len().fill_null(0) == 0),
             want.select(pl.len()),
             kept.select(pl.len()),
             no.select(pl.len()),
         ]
     )
-    for bad, what in ((lost, "left without a reason"), (both, "both kept and rejected"), (orphans, "new without parents")):
+    for bad, what in (
+        (lost, "left without a reason"),
+        (both, "both kept and rejected"),
+        (orphans, "new without parents"),
+    ):
         if bad.height:
             raise UnaccountedRows(
                 f"{name}: {n_in.item():,} rows in, {n_kept.item():,} kept and {n_no.item():,} rejected; {bad.height:,} {what}, "

@@ -13,7 +13,9 @@ from flywheel.stages.export import current
 STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screened", "curated")
 
 
-def outcome(home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]) -> dict[str, Any]:
+def outcome(
+    home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]
+) -> dict[str, Any]:
     """`{success, run_id, stages[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
@@ -35,7 +37,14 @@ def stage(home: Home, name: str) -> dict[str, Any] | None:
         return None
     if name == "raw_files":
         files = made.scan("files").select(pl.col("lines", "accepted", "quarantined").sum()).collect().row(0, named=True)
-        return {"name": name, "rows_in": files["lines"], "rows_out": files["accepted"], "rejected": {}, "quarantined": files["quarantined"], "reasons": tally(made, "quarantine", "reason")}
+        return {
+            "name": name,
+            "rows_in": files["lines"],
+            "rows_out": files["accepted"],
+            "rejected": {},
+            "quarantined": files["quarantined"],
+            "reasons": tally(made, "quarantine", "reason"),
+        }
     left = {}
     if "rejected" in made.schemas:
         left = tally(made, "rejected", "reasons")
@@ -43,7 +52,11 @@ def stage(home: Home, name: str) -> dict[str, Any] | None:
         left = tally(made, "set_aside", "status")
     elif "ledger" in made.schemas:
         left = {k: v for k, v in tally(made, "ledger", "status").items() if k != "applied"}
-    rows_in = made.count("ledger") if "ledger" in made.schemas else made.count() + sum(made.count(t) for t in ("rejected", "set_aside") if t in made.schemas)
+    rows_in = (
+        made.count("ledger")
+        if "ledger" in made.schemas
+        else made.count() + sum(made.count(t) for t in ("rejected", "set_aside") if t in made.schemas)
+    )
     return {"name": name, "rows_in": rows_in, "rows_out": made.count(), "rejected": left, "quarantined": 0}
 
 
@@ -62,7 +75,16 @@ def set_outcome(home: Home, name: str, kind: str) -> dict[str, Any]:
     try:
         candidate = home.store.head(name)
     except SnapshotMissing:
-        return {"name": name, "kind": kind, "version": None, "rows": 0, "train": 0, "validation": 0, "released": False, "path": str(released) if released else None}
+        return {
+            "name": name,
+            "kind": kind,
+            "version": None,
+            "rows": 0,
+            "train": 0,
+            "validation": 0,
+            "released": False,
+            "path": str(released) if released else None,
+        }
     split = dict(candidate.scan().group_by("split").len().collect().iter_rows())
     version = candidate.version[:12]
     return {

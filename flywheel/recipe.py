@@ -196,8 +196,6 @@ def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Ite
             yield f': there is no check "{name}" here.{nearest(name, checks)} Checks: {", ".join(checks)}.'
         if bound.min is not None and bound.max is not None and bound.min > bound.max:
             yield f".{name}: min {bound.min:g} is above max {bound.max:g}; no number can be both."
-        if any(b is not None and not math.isfinite(b) for b in (bound.min, bound.max)):
-            yield f".{name}: a bound must be a finite number."
 
 
 _OPERATORS: dict[str, Any] = {"signal": SIGNALS, "edit": EDITS, "filter": FILTERS, "set": SETS}

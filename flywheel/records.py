@@ -7,10 +7,12 @@ several rows, told apart by `choice`.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import polars as pl
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
@@ -29,76 +31,76 @@ MESSAGE_FIELDS = (
 content; `reasoning` and `refusal` are kept apart from content; `tool_calls` is JSON whose argument strings are exactly
 what the model wrote; `extra` is JSON of every further key of the message."""
 
-MESSAGE = pl.Struct({name: pl.String for name in MESSAGE_FIELDS})
+MESSAGE = pl.Struct(dict.fromkeys(MESSAGE_FIELDS, pl.String))
 
 RAW_REF = pl.Struct(
     {
-        "file": pl.String,  # sha256 of the raw file
-        "line": pl.Int64,  # from 1
-        "offset": pl.Int64,  # bytes from the start of the (decompressed) file
-        "length": pl.Int64,  # bytes of the line, without its newline
-        "digest": pl.String,  # sha256 of those bytes
+        "file": pl.String(),  # sha256 of the raw file
+        "line": pl.Int64(),  # from 1
+        "offset": pl.Int64(),  # bytes from the start of the (decompressed) file
+        "length": pl.Int64(),  # bytes of the line, without its newline
+        "digest": pl.String(),  # sha256 of those bytes
     }
 )
 
 CONVERSATIONS = pl.Schema(
     {
-        "id": pl.String,  # "source:native-id"
-        "digest": pl.String,  # of prompt and reply together
-        "prompt_digest": pl.String,  # of every message but the last, and the tools
-        "reply_digest": pl.String,  # of the last message
-        "conversation_id": pl.String,  # the session; splits keep it on one side
-        "turn": pl.Int32,
-        "choice": pl.Int32,  # index among the choices of one call
+        "id": pl.String(),  # "source:native-id"
+        "digest": pl.String(),  # of prompt and reply together
+        "prompt_digest": pl.String(),  # of every message but the last, and the tools
+        "reply_digest": pl.String(),  # of the last message
+        "conversation_id": pl.String(),  # the session; splits keep it on one side
+        "turn": pl.Int32(),
+        "choice": pl.Int32(),  # index among the choices of one call
         "messages": pl.List(MESSAGE),
-        "tools": pl.String,  # JSON schemas offered to the model
-        "source": pl.String,
-        "origin": pl.String,  # logged | demonstrated | synthesized | distilled
-        "model": pl.String,  # who wrote the reply
-        "user": pl.String,  # keyed pseudonym
+        "tools": pl.String(),  # JSON schemas offered to the model
+        "source": pl.String(),
+        "origin": pl.String(),  # logged | demonstrated | synthesized | distilled
+        "model": pl.String(),  # who wrote the reply
+        "user": pl.String(),  # keyed pseudonym
         "occurred_at": UTC_TIME,
-        "day": pl.Date,  # of occurred_at, UTC: the partition
+        "day": pl.Date(),  # of occurred_at, UTC: the partition
         "parents": pl.List(pl.String),  # empty unless made from other rows
-        "native_id": pl.String,  # the id the application knows the call by; feedback points at it
-        "response_id": pl.String,  # the id the model's server gave
-        "status": pl.String,  # ok | error
-        "finish_reason": pl.String,
-        "app": pl.String,  # application, workload or prompt name: the task axis of most logs
-        "prompt_name": pl.String,
-        "prompt_version": pl.String,
-        "environment": pl.String,
-        "prompt_tokens": pl.Int64,  # as the server counted
-        "completion_tokens": pl.Int64,
-        "latency_ms": pl.Float64,
-        "parameters": pl.String,  # JSON: the request but for model, messages and tools
-        "response_extra": pl.String,  # JSON: the response but for what has a column
-        "metadata": pl.String,  # JSON: every further key of the line
-        "half": pl.String,  # "request" or "response" where a format splits a call over two lines, else null
+        "native_id": pl.String(),  # the id the application knows the call by; feedback points at it
+        "response_id": pl.String(),  # the id the model's server gave
+        "status": pl.String(),  # ok | error
+        "finish_reason": pl.String(),
+        "app": pl.String(),  # application, workload or prompt name: the task axis of most logs
+        "prompt_name": pl.String(),
+        "prompt_version": pl.String(),
+        "environment": pl.String(),
+        "prompt_tokens": pl.Int64(),  # as the server counted
+        "completion_tokens": pl.Int64(),
+        "latency_ms": pl.Float64(),
+        "parameters": pl.String(),  # JSON: the request but for model, messages and tools
+        "response_extra": pl.String(),  # JSON: the response but for what has a column
+        "metadata": pl.String(),  # JSON: every further key of the line
+        "half": pl.String(),  # "request" or "response" where a format splits a call over two lines, else null
         "raw": pl.List(RAW_REF),  # the lines this row was read from
     }
 )
 
 FEEDBACK = pl.Schema(
     {
-        "feedback_id": pl.String,  # "source:native-id"
-        "digest": pl.String,  # of what was said, without when it arrived
-        "target_kind": pl.String,  # call | conversation
-        "target_id": pl.String,  # as the application names it; resolved when labels are made
-        "choice": pl.Int32,
-        "conversation_id": pl.String,
-        "kind": pl.String,  # one of FEEDBACK_KINDS
-        "explicit": pl.Boolean,  # said by the user, not inferred from behaviour
-        "actor_kind": pl.String,  # end_user | expert | judge | code
-        "actor": pl.String,  # keyed pseudonym
-        "value": pl.Float64,  # thumb: +1 or -1; rating: as given; implicit: +1 good sign, -1 bad sign
-        "text": pl.String,  # comment
-        "correction": pl.String,  # edit, correction, demonstration: the better reply
-        "chosen_id": pl.String,  # choice: the winner; regeneration: the new call
+        "feedback_id": pl.String(),  # "source:native-id"
+        "digest": pl.String(),  # of what was said, without when it arrived
+        "target_kind": pl.String(),  # call | conversation
+        "target_id": pl.String(),  # as the application names it; resolved when labels are made
+        "choice": pl.Int32(),
+        "conversation_id": pl.String(),
+        "kind": pl.String(),  # one of FEEDBACK_KINDS
+        "explicit": pl.Boolean(),  # said by the user, not inferred from behaviour
+        "actor_kind": pl.String(),  # end_user | expert | judge | code
+        "actor": pl.String(),  # keyed pseudonym
+        "value": pl.Float64(),  # thumb: +1 or -1; rating: as given; implicit: +1 good sign, -1 bad sign
+        "text": pl.String(),  # comment
+        "correction": pl.String(),  # edit, correction, demonstration: the better reply
+        "chosen_id": pl.String(),  # choice: the winner; regeneration: the new call
         "others": pl.List(pl.String),  # choice: the losers; ranking: every id, best first
         "occurred_at": UTC_TIME,  # when the user acted
         "received_at": UTC_TIME,  # when it arrived
-        "source": pl.String,
-        "metadata": pl.String,  # JSON: every further key
+        "source": pl.String(),
+        "metadata": pl.String(),  # JSON: every further key
         "raw": pl.List(RAW_REF),
     }
 )
@@ -120,22 +122,22 @@ FEEDBACK_KINDS: Mapping[str, bool] = {
 
 QUARANTINE = pl.Schema(
     {
-        "file": pl.String,
-        "line": pl.Int64,
-        "offset": pl.Int64,
-        "reason": pl.String,
-        "detail": pl.String,
-        "raw": pl.Binary,  # the bytes of the line, unchanged
+        "file": pl.String(),
+        "line": pl.Int64(),
+        "offset": pl.Int64(),
+        "reason": pl.String(),
+        "detail": pl.String(),
+        "raw": pl.Binary(),  # the bytes of the line, unchanged
     }
 )
 
 REJECTED = pl.Schema(
     {
-        "id": pl.String,
-        "digest": pl.String,
+        "id": pl.String(),
+        "digest": pl.String(),
         "reasons": pl.List(pl.String),  # every one, not only the first
-        "instead": pl.String,  # the id kept in its place, where there is one
-        "similarity": pl.Float64,  # to that row, where it was measured
+        "instead": pl.String(),  # the id kept in its place, where there is one
+        "similarity": pl.Float64(),  # to that row, where it was measured
     }
 )
 
@@ -147,7 +149,7 @@ SLIM = tuple(
 """The columns of a conversation that choices look at: everything but text and free JSON."""
 
 
-def conform(rows: pl.DataFrame | pl.LazyFrame, schema: pl.Schema) -> Any:
+def conform(rows: Frame, schema: pl.Schema) -> Frame:
     """The columns of `schema`, in its order and types; a column that is missing is filled with nulls."""
     have = rows.collect_schema()
     return rows.select(
@@ -201,18 +203,12 @@ def last_reply() -> pl.Expr:
 
 def last_input() -> pl.Expr:
     """Text of the message the reply answers; "" where there is none."""
-    return (
-        pl.col("messages").list.get(-2, null_on_oob=True).struct.field("content").fill_null("")
-    )
+    return pl.col("messages").list.get(-2, null_on_oob=True).struct.field("content").fill_null("")
 
 
 def all_text() -> pl.Expr:
     """The text of every message, joined by newlines."""
-    return (
-        pl.col("messages")
-        .list.eval(pl.element().struct.field("content").fill_null(""))
-        .list.join("\n")
-    )
+    return pl.col("messages").list.eval(pl.element().struct.field("content").fill_null("")).list.join("\n")
 
 
 def user_text() -> pl.Expr:
@@ -228,12 +224,12 @@ def user_text() -> pl.Expr:
 
 SET_ASIDE = pl.Schema(
     {
-        "id": pl.String,
-        "file": pl.String,
-        "line": pl.Int64,
-        "offset": pl.Int64,
-        "status": pl.String,  # repeated | id_conflict | waiting (half of a call whose other half has not arrived)
-        "kept_id": pl.String,  # the row that stands for it
+        "id": pl.String(),
+        "file": pl.String(),
+        "line": pl.Int64(),
+        "offset": pl.Int64(),
+        "status": pl.String(),  # repeated | id_conflict | waiting (half of a call whose other half has not arrived)
+        "kept_id": pl.String(),  # the row that stands for it
     }
 )
 """Lines that were read and are no row of their own."""

@@ -106,7 +106,9 @@ class Store:
         except FileNotFoundError:
             return None
         return StoredPart(
-            name, key, {t: StoredTable(folder / f"{t}.parquet", f["digest"], f["rows"]) for t, f in facts["tables"].items()}
+            name,
+            key,
+            {t: StoredTable(folder / f"{t}.parquet", f["digest"], f["rows"]) for t, f in facts["tables"].items()},
         )
 
     def put(self, part: Part, schemas: Mapping[str, pl.Schema]) -> StoredPart:
@@ -167,11 +169,16 @@ class Store:
                 stored = self.put(part, dataset.schemas)
                 made.append(part.name)
             parts.append(stored)
-        version = short_hash(*[f"{p.name}:{p.version}" for p in parts], canonical({t: _names(s) for t, s in dataset.schemas.items()}))
+        version = short_hash(
+            *[f"{p.name}:{p.version}" for p in parts], canonical({t: _names(s) for t, s in dataset.schemas.items()})
+        )
         key = dataset.derivation.key
-        snapshot = Snapshot(dataset.name, version, key, dataset.derivation, tuple(parts), dataset.schemas, dataset.notes, tuple(made))
+        snapshot = Snapshot(
+            dataset.name, version, key, dataset.derivation, tuple(parts), dataset.schemas, dataset.notes, tuple(made)
+        )
         folder = self.root / dataset.name
-        if self._read(dataset.name, key) is None or made:
+        known = self._read(dataset.name, key)
+        if known is None or known.version != version or made:
             if dataset.accounts_for is not None:
                 rejected = snapshot.scan("rejected") if "rejected" in dataset.schemas else None
                 account(dataset.name, dataset.accounts_for, snapshot.scan(), rejected)
@@ -235,7 +242,13 @@ class Store:
             parts.append(part)
         schemas = {t: parts[0].scan(t).collect_schema() for t in body["schemas"]}
         return Snapshot(
-            name, body["version"], key, Derivation.model_validate(body["derivation"]), tuple(parts), schemas, body["notes"]
+            name,
+            body["version"],
+            key,
+            Derivation.model_validate(body["derivation"]),
+            tuple(parts),
+            schemas,
+            body["notes"],
         )
 
     def verify(self) -> list[str]:
@@ -254,7 +267,9 @@ class Store:
 def _nothing(schemas: Mapping[str, pl.Schema]) -> Part:
     """A part without rows, so that a dataset without days still has its columns."""
     names = {t: _names(s) for t, s in schemas.items()}
-    return Part("none", cause("none", canonical(names)), lambda: {t: pl.DataFrame(schema=s) for t, s in schemas.items()})
+    return Part(
+        "none", cause("none", canonical(names)), lambda: {t: pl.DataFrame(schema=s) for t, s in schemas.items()}
+    )
 
 
 def _names(schema: pl.Schema) -> dict[str, str]:

@@ -76,14 +76,20 @@ def flywheel(*words: object, home: Path, code: int | None = 0) -> Any:
         [sys.executable, "-m", "flywheel", *map(str, words), "--home", str(home), "--json"],
         capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1],
     )  # fmt: skip
-    assert code is None or done.returncode == code, f"{words} exited {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert code is None or done.returncode == code, (
+        f"{words} exited {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    )
     return json.loads(done.stdout)
 
 
 def make_logs(out: Path, *words: object) -> dict[str, Any]:
     if not DATA.exists():
         pytest.skip("the staged data are not here")
-    subprocess.run([sys.executable, str(DATA / "make_logs.py"), "--out", str(out), *map(str, words)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, str(DATA / "make_logs.py"), "--out", str(out), *map(str, words)],
+        check=True,
+        capture_output=True,
+    )
     manifest: dict[str, Any] = json.loads((out / "manifest.json").read_bytes())
     return manifest
 
@@ -123,7 +129,7 @@ class Replay:
 
 @pytest.fixture(scope="module")
 def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
-    yield Replay(tmp_path_factory.mktemp("replay"))
+    return Replay(tmp_path_factory.mktemp("replay"))
 
 
 def test_every_line_is_accepted_quarantined_or_repeated(replay: Replay) -> None:
@@ -138,7 +144,10 @@ def test_every_line_is_accepted_quarantined_or_repeated(replay: Replay) -> None:
 
 
 def test_each_malformed_line_is_quarantined_in_its_file(replay: Replay) -> None:
-    planted = Counter(Path(b["file"]).parts[0] + "/" + Path(b["file"]).name for b in replay.injected["malformed_requests"] + replay.injected["malformed_feedback"])
+    planted = Counter(
+        Path(b["file"]).parts[0] + "/" + Path(b["file"]).name
+        for b in replay.injected["malformed_requests"] + replay.injected["malformed_feedback"]
+    )
     digests = {hashlib.sha256(f.read_bytes()).hexdigest(): f"{f.parent.name}/{f.name}" for f in replay.files}
     found = Counter(digests[d] for (d,) in replay.sql("select file from quarantine"))
     assert found == planted
@@ -146,7 +155,7 @@ def test_each_malformed_line_is_quarantined_in_its_file(replay: Replay) -> None:
 
 def test_quarantine_names_the_very_bytes(replay: Replay) -> None:
     by_digest = {hashlib.sha256(f.read_bytes()).hexdigest(): f for f in replay.files}
-    rows = replay.sql("select file, line, \"offset\", raw, reason from quarantine")
+    rows = replay.sql('select file, line, "offset", raw, reason from quarantine')
     assert rows
     for file, line, offset, raw, reason in rows:
         data = by_digest[file].read_bytes()
@@ -156,7 +165,10 @@ def test_quarantine_names_the_very_bytes(replay: Replay) -> None:
 
 
 def ledger(replay: Replay) -> dict[str, tuple[str, bool, str | None]]:
-    return {i.partition(":")[2]: (status, late, why) for i, status, late, why in replay.sql("select feedback_id, status, late, why from feedback_ledger")}
+    return {
+        i.partition(":")[2]: (status, late, why)
+        for i, status, late, why in replay.sql("select feedback_id, status, late, why from feedback_ledger")
+    }
 
 
 def test_late_duplicate_and_orphan_feedback_is_found_as_what_it_is(replay: Replay) -> None:
@@ -176,7 +188,7 @@ def test_contradictory_feedback_is_listed_with_the_policy_that_decided(replay: R
         if not pair["same_user"]:
             assert decided == {"contradicted"}
     listed = {i.partition(":")[2] for (i,) in replay.sql("select feedback_id from contradictions")}
-    assert {p["first"] for p in replay.injected["contradictory"]} <= listed
+    assert {p[k] for p in replay.injected["contradictory"] for k in ("first", "second")} <= listed
 
 
 def test_no_planted_value_is_in_any_export(replay: Replay) -> None:
@@ -206,7 +218,11 @@ def test_counts_reconcile_from_lines_to_sets(replay: Replay) -> None:
     stages = {s["name"]: s for s in replay.built["stages"]}
     assert stages["raw_files"]["rows_in"] == replay.ingested["read"]
     for name in ("screened", "curated"):
-        ((kept,),) = replay.sql("select count(*) from curated") if name == "curated" else replay.sql("select (select count(*) from curated) + (select count(*) from curated_rejected)")
+        ((kept,),) = (
+            replay.sql("select count(*) from curated")
+            if name == "curated"
+            else replay.sql("select (select count(*) from curated) + (select count(*) from curated_rejected)")
+        )
         assert stages[name]["rows_out"] == kept
     assert stages["curated"]["rows_in"] == stages["screened"]["rows_out"]
     assert stages["screened"]["rows_in"] == stages["conversations"]["rows_out"]
@@ -229,7 +245,7 @@ def test_the_sets_are_released_and_current(replay: Replay) -> None:
 def test_no_conversation_user_or_duplicate_lies_on_both_sides(replay: Replay) -> None:
     for column in ("conversation_id", '"user"', "near_group"):
         leaks = replay.sql(
-            f"select e.set, {column} from examples e join example_parents p on e.set = p.set and e.version = p.version and e.id = p.example_id "
+            f"select e.set, {column} from examples e join example_parents p on e.set = p.set and e.version = p.version and e.id = p.id "
             f"join conversations c on c.id = p.parent_id join signals s on s.id = c.id where {column} is not null "
             f"group by 1, 2 having count(distinct e.split) > 1"
         )
@@ -241,7 +257,11 @@ def test_why_leads_from_exported_lines_to_the_very_bytes(replay: Replay) -> None
     lines = []
     for made in replay.built["sets"]:
         manifest = json.loads((Path(made["path"]) / "manifest.json").read_bytes())
-        lines += [(made, name, n, i) for name in ("train.jsonl", "validation.jsonl") for n, i in enumerate(manifest["lines"][name], 1)]
+        lines += [
+            (made, name, n, i)
+            for name in ("train.jsonl", "validation.jsonl")
+            for n, i in enumerate(manifest["lines"][name], 1)
+        ]
     for made, name, number, id in picked.sample(lines, 12):
         told = flywheel("why", id, home=replay.home)
         assert told["sources"], id
@@ -269,8 +289,20 @@ def test_another_order_of_files_gives_the_same_sets(replay: Replay, tmp_path: Pa
     (home / "pseudonym.key").chmod(0o600)
     shutil.copy(replay.home / "pseudonym.key", home / "pseudonym.key")
     for file in reversed(replay.files):
-        shutil.copy(file, home / "inbox" / ("logs" if file.parent.name == "requests" else "feedback") / f"x-{file.parent.name}-{file.name}")
-        os.utime(home / "inbox" / ("logs" if file.parent.name == "requests" else "feedback") / f"x-{file.parent.name}-{file.name}", (1e9, 1e9))
+        shutil.copy(
+            file,
+            home
+            / "inbox"
+            / ("logs" if file.parent.name == "requests" else "feedback")
+            / f"x-{file.parent.name}-{file.name}",
+        )
+        os.utime(
+            home
+            / "inbox"
+            / ("logs" if file.parent.name == "requests" else "feedback")
+            / f"x-{file.parent.name}-{file.name}",
+            (1e9, 1e9),
+        )
     built = flywheel("build", home=home)
     for mine, theirs in zip(built["sets"], replay.built["sets"], strict=True):
         assert mine["version"] == theirs["version"]
@@ -290,9 +322,25 @@ def test_one_more_day_and_late_feedback_touch_only_their_days(replay: Replay, tm
         json.dumps({"event_id": "fb_late", "type": "thumbs", "request_id": victim.partition(":")[2], "session_id": "s", "user_id": "u_late", "value": "down",
                     "created_at": "2026-03-03T20:00:00Z", "received_at": "2026-03-12T09:00:00Z"}) + "\n"
     )  # fmt: skip
-    line = next(json.loads(x) for x in replay.files[-1].read_text().split("\n") if x.startswith('{"id": "req_') and '"status": "ok"' in x)
-    line |= {"id": "req_new_day", "timestamp": "2026-03-11T08:00:00.000Z", "session_id": "s_new_day", "user_id": "u_new_day"}
-    line["request"]["messages"][-1]["content"] = "Which of the moons of Jupiter did Galileo see first, and how did he know?"
+    line = next(
+        json.loads(x)
+        for x in replay.files[-1].read_text().split("\n")
+        if x.startswith('{"id": "req_') and '"status": "ok"' in x
+    )
+    line |= {
+        "id": "req_new_day",
+        "timestamp": "2026-03-11T08:00:00.000Z",
+        "session_id": "s_new_day",
+        "user_id": "u_new_day",
+    }
+    line["response"]["choices"][0]["message"] = {
+        "role": "assistant",
+        "content": "Probably all four within a week of January 1610; Ganymede is the brightest.",
+    }
+    line["request"]["messages"][-1] = {
+        "role": "user",
+        "content": "Which of the moons of Jupiter did Galileo see first, and how did he know?",
+    }
     day = tmp_path / "2026-03-11.jsonl"
     day.write_text(json.dumps(line) + "\n")
     flywheel("ingest", day, late, home=home)
@@ -300,7 +348,12 @@ def test_one_more_day_and_late_feedback_touch_only_their_days(replay: Replay, tm
     from flywheel.snapshots import Store
 
     old, new = Store(replay.home / "snapshots"), Store(home / "snapshots")
-    for name, touched in (("conversations", {"2026-03-11"}), ("measurements", {"2026-03-11"}), ("labels", {"2026-03-03"}), ("screened", {"2026-03-03", "2026-03-11"})):
+    for name, touched in (
+        ("conversations", {"2026-03-11"}),
+        ("measurements", {"2026-03-11"}),
+        ("labels", {"2026-03-03"}),
+        ("screened", {"2026-03-03", "2026-03-11"}),
+    ):
         was = {p.name: p.key for p in old.head(name).parts}
         now = {p.name: p.key for p in new.head(name).parts}
         assert {d for d in now if now[d] != was.get(d)} == touched, name
@@ -316,7 +369,12 @@ def test_ten_kills_then_a_build_give_the_bytes_of_an_undisturbed_build(replay: R
     shutil.copytree(replay.fresh, home, symlinks=True)
     picked = random.Random(11)
     for _ in range(10):
-        process = subprocess.Popen([sys.executable, "-m", "flywheel", "build", "--home", str(home)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flywheel", "build", "--home", str(home)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         time.sleep(picked.uniform(2.0, 14.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

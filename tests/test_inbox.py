@@ -48,7 +48,9 @@ def test_only_whole_files_are_taken(home: Home, name: str, data: bytes, age: flo
     assert names(home) == (([name], []) if ready else ([], [name]))
 
 
-@pytest.mark.parametrize("name", ["logs/.hidden.jsonl", "logs/a.jsonl.tmp", "logs/a.jsonl.part", "logs/.git/a.jsonl", "logs/readme.md"])
+@pytest.mark.parametrize(
+    "name", ["logs/.hidden.jsonl", "logs/a.jsonl.tmp", "logs/a.jsonl.part", "logs/.git/a.jsonl", "logs/readme.md"]
+)
 def test_other_files_are_passed_over(home: Home, name: str) -> None:
     drop(home, name, LINE)
     assert names(home) == ([], [])
@@ -87,5 +89,5 @@ def test_an_unreadable_file_is_remembered_and_the_others_go_on(home: Home) -> No
     drop(home, "logs/a.parquet", b"PAR1 this is no parquet PAR1")
     drop(home, "logs/b.jsonl", LINE)
     assert [f.name for f in take(home)] == ["b.jsonl"]
-    assert [v for k, v in taken(home).items() if k.startswith("logs/a.parquet")][0].startswith("unreadable: ")
+    assert next(v for k, v in taken(home).items() if k.startswith("logs/a.parquet")).startswith("unreadable: ")
     assert names(home) == ([], [])

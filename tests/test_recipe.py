@@ -200,7 +200,7 @@ FAULTS = [
     ('name = "a"\n[check]\nids_are_unique = 1', "check.ids_are_unique: found 1; expected a table."),
     (
         'name = "a"\n[check.conversations.ids_are_unique]\nmax = nan',
-        "check.conversations.ids_are_unique: a bound must be a finite number.",
+        "check.conversations.ids_are_unique.max: found nan; input should be a finite number.",
     ),
     (
         'name = "a"\n[check.conversations.ids_are_unique]\nmax = 1\nmin = 2',

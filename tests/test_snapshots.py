@@ -30,7 +30,9 @@ def dataset(*parts: Part, name: str = "things", step: int = 0, expected: list[st
         name,
         {"rows": ROWS, "rejected": REJECTED},
         parts,
-        Derivation(operation="test", steps=(Step(use="x", parameters={"step": step, "parts": [p.key for p in parts]}),)),
+        Derivation(
+            operation="test", steps=(Step(use="x", parameters={"step": step, "parts": [p.key for p in parts]}),)
+        ),
         accounts_for=None if expected is None else pl.LazyFrame({"id": expected}, schema={"id": pl.String}),
     )
 
@@ -71,7 +73,11 @@ def test_a_missing_dataset_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
-    bad = Part("d1", "k", lambda: {"rows": pl.DataFrame({"id": ["a"], "n": ["text"]}), "rejected": pl.DataFrame(schema=REJECTED)})
+    bad = Part(
+        "d1",
+        "k",
+        lambda: {"rows": pl.DataFrame({"id": ["a"], "n": ["text"]}), "rejected": pl.DataFrame(schema=REJECTED)},
+    )
     with pytest.raises(SnapshotDamaged, match="does not have the columns it promises"):
         Store(tmp_path).publish(dataset(bad))
 
@@ -84,7 +90,9 @@ def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
         (["a", "z"], [], ["a"], "1 new without parents, such as z"),
     ],
 )
-def test_the_law_of_rows_stops_a_stage_that_loses_one(tmp_path: Path, ids: list[str], rejected: list[str], expected: list[str], fault: str) -> None:
+def test_the_law_of_rows_stops_a_stage_that_loses_one(
+    tmp_path: Path, ids: list[str], rejected: list[str], expected: list[str], fault: str
+) -> None:
     store = Store(tmp_path)
     with pytest.raises(UnaccountedRows, match=fault):
         store.publish(dataset(part("d1", ids, rejected), expected=expected))
@@ -122,7 +130,12 @@ def test_a_killed_writer_leaves_only_whole_snapshots(tmp_path: Path) -> None:
     """Fifteen SIGKILLs at different moments: everything acknowledged is there and verifies, nothing half-made is seen."""
     store = Store(tmp_path / "s")
     for turn in range(15):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."})
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(store.root)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": "."},
+        )
         assert writer.stdout is not None
         acknowledged = [writer.stdout.readline().strip() for _ in range(1 + turn)]
         writer.send_signal(signal.SIGKILL)

@@ -7,48 +7,48 @@ from flywheel.records import MESSAGE
 
 PICKED = pl.Schema(
     {
-        "id": pl.String,  # of the example; the conversation's where one conversation makes one example
+        "id": pl.String(),  # of the example; the conversation's where one conversation makes one example
         "parents": pl.List(pl.String),  # ids of every conversation it is made of
         "reasons": pl.List(pl.String),  # why it is no example; empty for an example
-        "prompt_of": pl.String,  # conversation whose messages but the last, and tools, are the prompt
-        "completion_of": pl.String,  # conversation whose last message is the completion (the chosen one)
-        "correction": pl.String,  # the completion as text, where a person wrote it; then completion_of is null
-        "rejected_of": pl.String,  # conversation whose last message is the rejected reply
-        "label": pl.Boolean,  # desired or not (KTO)
-        "score": pl.Float64,  # normalised
-        "raw_score": pl.Float64,  # as given
-        "signal": pl.String,  # which kind of feedback made it an example; null where none was needed
-        "weight": pl.Float64,
+        "prompt_of": pl.String(),  # conversation whose messages but the last, and tools, are the prompt
+        "completion_of": pl.String(),  # conversation whose last message is the completion (the chosen one)
+        "correction": pl.String(),  # the completion as text, where a person wrote it; then completion_of is null
+        "rejected_of": pl.String(),  # conversation whose last message is the rejected reply
+        "label": pl.Boolean(),  # desired or not (KTO)
+        "score": pl.Float64(),  # normalised
+        "raw_score": pl.Float64(),  # as given
+        "signal": pl.String(),  # which kind of feedback made it an example; null where none was needed
+        "weight": pl.Float64(),
         "feedback": pl.List(pl.String),  # ids of the feedback events behind it
     }
 )
 
 EXAMPLES = pl.Schema(
     {
-        "id": pl.String,
-        "digest": pl.String,  # of prompt, tools, completion and rejected reply
-        "kind": pl.String,  # the set kind
+        "id": pl.String(),
+        "digest": pl.String(),  # of prompt, tools, completion and rejected reply
+        "kind": pl.String(),  # the set kind
         "parents": pl.List(pl.String),
         "prompt": pl.List(MESSAGE),
         "completion": pl.List(MESSAGE),
         "rejected": pl.List(MESSAGE),  # null but in preference sets
-        "tools": pl.String,
-        "label": pl.Boolean,
-        "score": pl.Float64,
-        "raw_score": pl.Float64,
-        "signal": pl.String,
-        "weight": pl.Float64,
+        "tools": pl.String(),
+        "label": pl.Boolean(),
+        "score": pl.Float64(),
+        "raw_score": pl.Float64(),
+        "signal": pl.String(),
+        "weight": pl.Float64(),
         "feedback": pl.List(pl.String),
-        "origin": pl.String,  # logged, or demonstrated where a person wrote the completion
-        "cell": pl.String,  # the cell of the mix it fills, "axis=value, …"; "" where the set has no mix
-        "group": pl.String,  # split group: everything that shares a conversation, user or duplicate cluster
-        "split": pl.String,  # train | validation
+        "origin": pl.String(),  # logged, or demonstrated where a person wrote the completion
+        "cell": pl.String(),  # the cell of the mix it fills, "axis=value, …"; "" where the set has no mix
+        "group": pl.String(),  # split group: everything that shares a conversation, user or duplicate cluster
+        "split": pl.String(),  # train | validation
     }
 )
 
 REJECTED_EXAMPLES = pl.Schema(
     {
-        "id": pl.String,  # of the example that was refused, or of the conversation that gives none
+        "id": pl.String(),  # of the example that was refused, or of the conversation that gives none
         "parents": pl.List(pl.String),
         "reasons": pl.List(pl.String),
     }

@@ -1,10 +1,9 @@
 """Which language the user writes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal
 
-import eldc
 import polars as pl
 
 from flywheel.kinds import Signal
@@ -41,10 +40,14 @@ class Language(Signal, frozen=True):
 
 
 def _detect(texts: pl.Series) -> pl.Series:
-    _load()
-    return pl.Series(texts.name, ["und" if t is None else eldc.detect_mt(t) for t in texts.to_list()], dtype=pl.String)
+    detect = _detector()
+    return pl.Series(texts.name, ["und" if t is None else detect(t) for t in texts.to_list()], dtype=pl.String)
 
 
 @cache
-def _load() -> None:
+def _detector() -> Callable[[str], str]:
+    import eldc  # loaded when used: definitions load without it
+
     eldc.init()
+    detect: Callable[[str], str] = eldc.detect_mt
+    return detect

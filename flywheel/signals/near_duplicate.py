@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import rensa
 from pydantic import Field
 
 from flywheel.kinds import Signal
@@ -205,6 +204,8 @@ def _shingles(texts: pl.Series, ngram: int) -> tuple[U64, Index]:
 
 def _band_keys(shingles: U64, bounds: Index, permutations: int, bands: int) -> U64:
     """One key for each band of each text's MinHash; texts that share a key are candidates."""
+    import rensa  # loaded when used: definitions load without it
+
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(shingles, bounds.astype(np.uint64), permutations, 7)
     signatures = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(bounds) - 1, permutations)
     width = permutations // bands

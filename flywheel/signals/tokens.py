@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import bpe_openai
 import polars as pl
 
 from flywheel.kinds import Signal
+
+if TYPE_CHECKING:
+    import bpe_openai
 
 CHUNK = 49_000
 """Characters tokenised at a time: the tokenizer refuses 200,000 tokens, and a character may be four."""
@@ -72,5 +74,7 @@ def _chunks(text: str) -> Iterator[str]:
 
 
 @cache
-def _encoding() -> bpe_openai.Encoding:
+def _encoding() -> "bpe_openai.Encoding":
+    import bpe_openai
+
     return bpe_openai.get_encoding("o200k_base")

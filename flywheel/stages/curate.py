@@ -22,17 +22,20 @@ SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 
 def screen(
     conversations: Snapshot,
-    signals: Snapshot,
+    measurements: Snapshot,
     labels: Snapshot,
     edits: Sequence[Edit],
     filters: Sequence[Filter],
     secret: bytes,
 ) -> Dataset:
-    """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason) and `edits` (EDITS_MADE)."""
+    """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason) and `edits` (EDITS_MADE).
+
+    Filters see what was measured of a row alone, never what compares rows: so a day's verdicts stand when other days change.
+    """
     steps = tuple(op.step() for op in (*edits, *filters))
 
     def make(day: StoredPart) -> Tables:
-        measured, labelled = signals.part(day.name), labels.part(day.name)
+        measured, labelled = measurements.part(day.name), labels.part(day.name)
         rows, made = rewrite(day.scan().collect(), edits, secret)
         known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
         seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
@@ -45,7 +48,7 @@ def screen(
         }
 
     def key(day: StoredPart) -> str:
-        beside = [p.version if (p := s.part(day.name)) else "" for s in (signals, labels)]
+        beside = [p.version if (p := s.part(day.name)) else "" for s in (measurements, labels)]
         return cause("screen", steps, day.version, *beside, short_hash(secret))
 
     return Dataset(
@@ -54,7 +57,7 @@ def screen(
         parts=[Part(p.name, key(p), lambda p=p: make(p)) for p in conversations.parts],  # type: ignore[misc]
         derivation=Derivation(
             operation="screen",
-            inputs=(conversations.ref, signals.ref, labels.ref),
+            inputs=(conversations.ref, measurements.ref, labels.ref),
             steps=(*steps, Step(use="pseudonym_key", parameters={"id": short_hash(secret)})),
             watermark=labels.derivation.watermark,
         ),
@@ -98,7 +101,7 @@ def curate(screened: Snapshot, signals: Snapshot, labels: Snapshot, measures: Se
 
     def key(day: str) -> str:
         sides = [p.version if (p := s.part(day)) else "" for s in (screened, signals)]
-        verdicts = days[day].sort("id").select("id", "instead", "similarity")
+        verdicts = days[day].sort("id").select("id", "instead", "similarity", pl.col("undesired").list.join(" "))
         return cause("curate", step, *sides, verdicts.write_csv())
 
     return Dataset(
@@ -122,8 +125,9 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
     thumb up over none over a thumb down, the better rating, implicit signs, a reply nobody corrected; then, as "newest" and
     "longest" do, the newest row, the longest reply, the smallest id.
     """
-    grouped = rows.with_columns(group=pl.coalesce("near_group", "exact_group", "id"))
-    # An exact group may lie inside a near group; the near group's name is the same for all its members, so it leads.
+    near = pl.coalesce("near_group", "id")
+    # Exact twins are always one group, even where the signal of near duplicates saw too little text to compare.
+    grouped = rows.with_columns(group=pl.coalesce(near.min().over("exact_group"), near))
     liked = [
         pl.col("undesired").list.len(),
         -pl.col("thumb").fill_null(0).cast(pl.Int32),
@@ -140,9 +144,17 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
     best = (
         grouped.sort([*order, pl.col("id")])
         .group_by("group", maintain_order=True)
-        .agg(kept=pl.col("id").first(), kept_exact=pl.col("exact_group").first())
+        .agg(
+            kept=pl.col("id").first(),
+            kept_exact=pl.col("exact_group").first(),
+            liked=pl.col("thumb").first().fill_null(0) > 0,
+            told=pl.col("undesired").explode().drop_nulls().unique().sort(),
+        )
     )
-    out = grouped.join(best, on="group", how="left")
+    # An objection to a copy is an objection to the row that stands for it, unless that row itself was liked.
+    out = grouped.join(best, on="group", how="left").with_columns(
+        undesired=pl.when((pl.col("id") == pl.col("kept")) & ~pl.col("liked")).then("told").otherwise("undesired")
+    )
     removed = pl.col("id") != pl.col("kept")
     exact = pl.col("exact_group") == pl.col("kept_exact")
     return out.with_columns(

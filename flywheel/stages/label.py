@@ -42,7 +42,7 @@ def label(conversations: Snapshot, feedback: Snapshot, settings: FeedbackPolicy)
             operation="label",
             inputs=(conversations.ref, feedback.ref),
             steps=(Step(use="fold_feedback", parameters=settings.model_dump(mode="json")),),
-            watermark=watermark,  # type: ignore[arg-type]
+            watermark=watermark,
         ),
         notes={"watermark": watermark.isoformat() if watermark is not None else None},  # type: ignore[union-attr]
     )
@@ -54,13 +54,19 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     An event names a call by the application's id, by the id the model's server gave, or by ours; or it names a session, and
     then speaks of its last call.
     """
-    names = pl.concat(
-        [
-            calls.select(name="native_id", choice="choice", id="id", call_day="day", rank=pl.lit(0)),
-            calls.select(name="id", choice=pl.lit(0, dtype=pl.Int32), id="id", call_day="day", rank=pl.lit(1)),
-            calls.select(name="response_id", choice="choice", id="id", call_day="day", rank=pl.lit(2)),
-        ]
-    ).drop_nulls("name").sort("rank", "id").unique(["name", "choice"], keep="first", maintain_order=True).drop("rank")
+    names = (
+        pl.concat(
+            [
+                calls.select(name="native_id", choice="choice", id="id", call_day="day", rank=pl.lit(0)),
+                calls.select(name="id", choice=pl.lit(0, dtype=pl.Int32), id="id", call_day="day", rank=pl.lit(1)),
+                calls.select(name="response_id", choice="choice", id="id", call_day="day", rank=pl.lit(2)),
+            ]
+        )
+        .drop_nulls("name")
+        .sort("rank", "id")
+        .unique(["name", "choice"], keep="first", maintain_order=True)
+        .drop("rank")
+    )
     last = (
         calls.sort("occurred_at", "turn", "id")
         .group_by("conversation_id", maintain_order=True)
@@ -97,7 +103,9 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 def _digest(events: pl.DataFrame) -> str:
     """What decides a day's labels: each event's content, when it was heard, and which rows it was resolved to."""
     columns = ["feedback_id", "digest", "received_at", "id", "chosen", "other_rows"]
-    return short_hash(canonical([[str(v) for v in row] for row in events.select(columns).sort("feedback_id").iter_rows()]))
+    return short_hash(
+        canonical([[str(v) for v in row] for row in events.select(columns).sort("feedback_id").iter_rows()])
+    )
 
 
 def _fold(events: pl.DataFrame, settings: FeedbackPolicy) -> Any:
@@ -143,7 +151,10 @@ def settle(events: pl.DataFrame, settings: FeedbackPolicy) -> pl.DataFrame:
             loses, policy = clash, "exclude: people contradict each other, so no thumb counts"
         case "majority":
             wins = pl.when(ups > downs).then(1.0).when(downs > ups).then(-1.0).otherwise(0.0)
-            loses, policy = clash & (pl.col("value") != wins), "majority: the other verdict has more votes, or there is a tie"
+            loses, policy = (
+                clash & (pl.col("value") != wins),
+                "majority: the other verdict has more votes, or there is a tie",
+            )
         case "latest":
             newest = pl.col("feedback_id").filter(standing).last().over("id")
             loses, policy = clash & (pl.col("feedback_id") != newest), "latest: a later verdict stands"
@@ -176,8 +187,12 @@ def fold(applied: pl.DataFrame, ledger: pl.DataFrame, settings: FeedbackPolicy) 
     """One row of LABELS for each conversation that a standing or contradicted event speaks of."""
     known = ledger.filter(pl.col("id").is_not_null() & (pl.col("status") != "duplicate"))
     thumbs = pl.col("kind") == "thumb"
-    both = known.filter(thumbs).group_by("id").agg(
-        contradicted=(pl.col("value") > 0).any() & (pl.col("value") < 0).any(),
+    both = (
+        known.filter(thumbs)
+        .group_by("id")
+        .agg(
+            contradicted=(pl.col("value") > 0).any() & (pl.col("value") < 0).any(),
+        )
     )
     written = pl.col("correction").is_not_null() & pl.col("kind").is_in(["edit", "correction"])
     implicit = ~pl.col("explicit") & pl.col("value").is_not_null()
@@ -202,8 +217,12 @@ def fold(applied: pl.DataFrame, ledger: pl.DataFrame, settings: FeedbackPolicy) 
             day=pl.col("day").first(),
         )
     )
-    silenced = both.filter("contradicted").join(rows, on="id", how="anti").join(
-        known.group_by("id").agg(day=pl.col("day").first(), feedback=pl.lit([], dtype=pl.List(pl.String))), on="id"
+    silenced = (
+        both.filter("contradicted")
+        .join(rows, on="id", how="anti")
+        .join(
+            known.group_by("id").agg(day=pl.col("day").first(), feedback=pl.lit([], dtype=pl.List(pl.String))), on="id"
+        )
     )
     rows = pl.concat([rows, conform(silenced.drop("contradicted"), rows.schema)])
     ups, downs = pl.col("thumbs_up").fill_null(0), pl.col("thumbs_down").fill_null(0)
@@ -231,7 +250,13 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
     """
     weights = pl.col("signal").replace_strict(WEIGHTS, return_dtype=pl.Float64)
     written = applied.filter(pl.col("kind").is_in(["edit", "correction"]) & pl.col("correction").is_not_null()).select(
-        "feedback_id", "occurred_at", "day", "correction", signal="kind", chosen=pl.lit(None, dtype=pl.String), rejected="id"
+        "feedback_id",
+        "occurred_at",
+        "day",
+        "correction",
+        signal="kind",
+        chosen=pl.lit(None, dtype=pl.String),
+        rejected="id",
     )
     again = applied.filter((pl.col("kind") == "regeneration") & pl.col("chosen").is_not_null()).select(
         "feedback_id", "occurred_at", "day", signal="kind", chosen="chosen", rejected="id"
@@ -243,7 +268,11 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
         .select("feedback_id", "occurred_at", "day", signal="kind", chosen="chosen", rejected="other_rows")
     )
     ranked = applied.filter(pl.col("kind") == "ranking").select("feedback_id", "occurred_at", "day", "other_rows")
-    ranked = ranked.explode("other_rows").with_columns(place=pl.int_range(pl.len()).over("feedback_id")).drop_nulls("other_rows")
+    ranked = (
+        ranked.explode("other_rows")
+        .with_columns(place=pl.int_range(pl.len()).over("feedback_id"))
+        .drop_nulls("other_rows")
+    )
     pairs = (
         ranked.join(ranked.select("feedback_id", rejected="other_rows", later="place"), on="feedback_id")
         .filter(pl.col("later") > pl.col("place"))

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets.definitions import definitions
 from flywheel.home import Home
@@ -26,23 +26,27 @@ export = ["trl"]
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.AssetGraph:
+def graph(tmp_path_factory: pytest.TempPathFactory) -> AssetGraph:
     home = Home.create(tmp_path_factory.mktemp("home"), recipe=RECIPE)
     return definitions(home.path).resolve_asset_graph()
 
 
-def parents(graph: dg.AssetGraph) -> dict[str, list[str]]:
-    return {k.to_user_string(): sorted(p.to_user_string() for p in graph.get(k).parent_keys) for k in graph.get_all_asset_keys()}
+def parents(graph: AssetGraph) -> dict[str, list[str]]:
+    return {
+        k.to_user_string(): sorted(p.to_user_string() for p in graph.get(k).parent_keys)
+        for k in graph.get_all_asset_keys()
+    }
 
 
-def test_the_graph_is_pinned(graph: dg.AssetGraph) -> None:
+def test_the_graph_is_pinned(graph: AssetGraph) -> None:
     assert parents(graph) == {
         "raw_files": [],
         "conversations": ["raw_files"],
         "feedback": ["raw_files"],
         "labels": ["conversations", "feedback"],
-        "signals": ["conversations"],
-        "screened": ["conversations", "labels", "signals"],
+        "measurements": ["conversations"],
+        "signals": ["measurements"],
+        "screened": ["conversations", "labels", "measurements"],
         "curated": ["labels", "screened", "signals"],
         "answers": ["curated", "labels", "screened"],
         "verdicts": ["curated", "labels", "screened"],
@@ -52,7 +56,7 @@ def test_the_graph_is_pinned(graph: dg.AssetGraph) -> None:
     }
 
 
-def test_every_asset_is_described_for_its_user(graph: dg.AssetGraph) -> None:
+def test_every_asset_is_described_for_its_user(graph: AssetGraph) -> None:
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert len(node.description or "") > 60, key
@@ -61,7 +65,7 @@ def test_every_asset_is_described_for_its_user(graph: dg.AssetGraph) -> None:
         assert node.group_name.partition("_")[0] in "123456"
 
 
-def test_every_target_is_a_check_of_its_asset(graph: dg.AssetGraph) -> None:
+def test_every_target_is_a_check_of_its_asset(graph: AssetGraph) -> None:
     there = {(k.asset_key.to_user_string(), k.name) for k in graph.asset_check_keys}
     for asset in STAGES:
         assert {(asset, t.name) for t in TARGETS[asset]} <= there
@@ -76,7 +80,13 @@ def test_loading_imports_no_great_expectations_and_no_model_library(tmp_path: Pa
         "import sys, assets.definitions as d; d.defs.get_repository_def();"
         "print(sorted(m for m in ('great_expectations','pandas','scipy','eldc','rensa','bpe_openai','openai','datasets','transformers','pyarrow') if m in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"FLYWHEEL_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}, cwd=Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"FLYWHEEL_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"},
+        cwd=Path(__file__).resolve().parents[2],
+    )
     assert done.stdout.strip() == "[]", done.stderr[-2000:]
 
 

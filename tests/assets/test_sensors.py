@@ -23,7 +23,9 @@ def drop(home: Home, name: str, data: bytes = b"{}\n", age: float = 60.0) -> Non
     os.utime(home.inbox / name, (time.time() - age, time.time() - age))
 
 
-def tick(instance: dg.DagsterInstance, cursor: str | None = None, folder: str = "logs") -> tuple[dg.RunRequest | dg.SkipReason, str | None]:
+def tick(
+    instance: dg.DagsterInstance, cursor: str | None = None, folder: str = "logs"
+) -> tuple[dg.RunRequest | dg.SkipReason, str | None]:
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
     return look(context, folder), context.cursor
 

@@ -51,12 +51,36 @@ NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
 def copies(*rows: dict[str, object]) -> pl.DataFrame:
     """Rows of one near-duplicate group, named a, b, c …, with these columns."""
-    default = {"near_group": "a", "near_similarity": 0.9, "thumb": None, "rating": None, "implicit": None, "correction": None, "reply_chars": 10}
+    default = {
+        "near_group": "a",
+        "near_similarity": 0.9,
+        "thumb": None,
+        "rating": None,
+        "implicit": None,
+        "correction": None,
+        "reply_chars": 10,
+    }
     return pl.DataFrame(
-        [{"id": "abcdef"[i], "exact_group": "abcdef"[i], "undesired": [], "occurred_at": NOON + dt.timedelta(hours=i)} | default | r for i, r in enumerate(rows)],
+        [
+            {
+                "id": "abcdef"[i],
+                "exact_group": "abcdef"[i],
+                "undesired": [],
+                "occurred_at": NOON + dt.timedelta(hours=i),
+            }
+            | default
+            | r
+            for i, r in enumerate(rows)
+        ],
         schema_overrides={
-            "near_similarity": pl.Float64, "thumb": pl.Int8, "rating": pl.Float64, "implicit": pl.Float64, "correction": pl.String,
-            "undesired": pl.List(pl.String), "reply_chars": pl.Int32, "occurred_at": pl.Datetime("us", "UTC"),
+            "near_similarity": pl.Float64,
+            "thumb": pl.Int8,
+            "rating": pl.Float64,
+            "implicit": pl.Float64,
+            "correction": pl.String,
+            "undesired": pl.List(pl.String),
+            "reply_chars": pl.Int32,
+            "occurred_at": pl.Datetime("us", "UTC"),
         },
     )
 

@@ -12,7 +12,9 @@ from flywheel.stages.label import compare, fold, resolve, settle
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
 
-def event(id: str, kind: str = "thumb", target: str = "r1", minutes: float = 0, arrives: float = 0, **more: object) -> dict[str, object]:
+def event(
+    id: str, kind: str = "thumb", target: str = "r1", minutes: float = 0, arrives: float = 0, **more: object
+) -> dict[str, object]:
     """One event of feedback, made `minutes` after noon and received `arrives` minutes later."""
     when = NOON + dt.timedelta(minutes=minutes)
     what = {k: v for k, v in more.items() if k in ("value", "correction", "chosen_id", "others", "text")}
@@ -45,8 +47,13 @@ def calls(*names: str) -> pl.DataFrame:
     )
 
 
-def settled(*events: dict[str, object], known: tuple[str, ...] = ("r1", "r2", "r3"), **settings: object) -> pl.DataFrame:
-    frame = pl.DataFrame([{c: e.get(c) for c in FEEDBACK if c not in ("raw", "metadata")} for e in events], schema={c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")})
+def settled(
+    *events: dict[str, object], known: tuple[str, ...] = ("r1", "r2", "r3"), **settings: object
+) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        [{c: e.get(c) for c in FEEDBACK if c not in ("raw", "metadata")} for e in events],
+        schema={c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")},
+    )
     return settle(resolve(frame, calls(*known)), FeedbackPolicy(**settings))  # type: ignore[arg-type]
 
 
@@ -85,8 +92,13 @@ def test_one_person_changing_their_mind_keeps_the_later_word() -> None:
     assert (label["thumb"], label["contradicted"]) == (-1, True)
 
 
-@pytest.mark.parametrize(("policy", "votes", "thumb"), [("exclude", (1, -1), None), ("majority", (1, -1, -1), -1), ("majority", (1, -1), None), ("latest", (1, -1, 1), 1)])
-def test_people_who_contradict_each_other_are_settled_by_policy(policy: str, votes: tuple[float, ...], thumb: int | None) -> None:
+@pytest.mark.parametrize(
+    ("policy", "votes", "thumb"),
+    [("exclude", (1, -1), None), ("majority", (1, -1, -1), -1), ("majority", (1, -1), None), ("latest", (1, -1, 1), 1)],
+)
+def test_people_who_contradict_each_other_are_settled_by_policy(
+    policy: str, votes: tuple[float, ...], thumb: int | None
+) -> None:
     events = [event(f"f{i}", value=float(v), actor=f"u_{i}", minutes=i) for i, v in enumerate(votes)]
     ledger = settled(*events, contradictions=policy)
     label = labels(ledger)
@@ -111,7 +123,9 @@ def test_targets_are_named_by_call_response_or_session() -> None:
 
 
 def test_edit_beats_the_reply_and_regeneration_beats_the_first() -> None:
-    applied = settled(event("e", "edit", correction="Better."), event("g", "regeneration", chosen_id="r2", explicit=False, minutes=1))
+    applied = settled(
+        event("e", "edit", correction="Better."), event("g", "regeneration", chosen_id="r2", explicit=False, minutes=1)
+    )
     pairs = compare(applied).select("signal", "chosen", "rejected", "correction", "weight").rows()
     assert pairs == [("edit", None, "log:r1", "Better.", 1.0), ("regeneration", "log:r2", "log:r1", None, 0.5)]
 
@@ -128,7 +142,10 @@ def test_choice_with_a_call_that_has_not_arrived_makes_no_pair() -> None:
 
 
 def test_the_ledger_lists_every_event_once_whatever_their_order() -> None:
-    events = [event(f"f{i}", value=float((-1) ** i), actor=f"u_{i % 3}", minutes=i % 4, target=f"r{i % 3 + 1}") for i in range(12)]
+    events = [
+        event(f"f{i}", value=float((-1) ** i), actor=f"u_{i % 3}", minutes=i % 4, target=f"r{i % 3 + 1}")
+        for i in range(12)
+    ]
     one, other = settled(*events), settled(*reversed(events))
     columns = list(LEDGER)
     assert one.select(columns).sort("feedback_id").equals(other.select(columns).sort("feedback_id"))

@@ -41,20 +41,31 @@ DAY = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 
 def published(store: Store, *days: pl.DataFrame) -> Snapshot:
     """Conversations, a part for each frame."""
-    parts = [Part(str(d["day"][0]), cause(d["digest"].to_list(), d["id"].to_list()), lambda d=d: {"rows": d}) for d in days]  # type: ignore[misc]
-    return store.publish(Dataset("conversations", {"rows": CONVERSATIONS}, parts, Derivation(operation=f"test {len(days)}")))
+    parts = [
+        Part(str(d["day"][0]), cause(d["digest"].to_list(), d["id"].to_list()), lambda d=d: {"rows": d}) for d in days
+    ]  # type: ignore[misc]
+    return store.publish(
+        Dataset("conversations", {"rows": CONVERSATIONS}, parts, Derivation(operation=f"test {len(days)}"))
+    )
 
 
 def test_another_day_measures_that_day_and_relates_all(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    monday = rows(chat("user: hi", "assistant: hello", id="l:a", occurred_at=DAY), chat("user: hi", "assistant: hey", id="l:c", occurred_at=DAY))
+    monday = rows(
+        chat("user: hi", "assistant: hello", id="l:a", occurred_at=DAY),
+        chat("user: hi", "assistant: hey", id="l:c", occurred_at=DAY),
+    )
     tuesday = chat("user: hi", "assistant: hey", id="l:b", occurred_at=DAY + dt.timedelta(days=1))
     one = store.publish(measure(published(store, monday), SIGNALS))
     assert one.made == ("2026-03-02",)
     two = store.publish(measure(published(store, monday, tuesday), SIGNALS))
     assert two.made == ("2026-03-03",)
     signals = store.publish(relate(two, SIGNALS))
-    assert signals.scan().sort("id").select("id", "chars", "first").collect().rows() == [("l:a", 5, "l:a"), ("l:b", 3, "l:b"), ("l:c", 3, "l:b")]
+    assert signals.scan().sort("id").select("id", "chars", "first").collect().rows() == [
+        ("l:a", 5, "l:a"),
+        ("l:b", 3, "l:b"),
+        ("l:c", 3, "l:b"),
+    ]
     again = store.publish(relate(two, SIGNALS))
     assert (again.made, again.version) == ((), signals.version)
 
