@@ -22,10 +22,12 @@ def screened(
 
 
 @stage_asset(group="4_curate", kinds={"polars", "parquet"})
-def curated(screened: Snapshot, signals: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+def curated(
+    screened: Snapshot, measurements: Snapshot, signals: Snapshot, labels: Snapshot, home: HomeResource
+) -> dg.Output[Snapshot]:
     """The pool that every set is drawn from: the best of each group of exact or near duplicates.
 
     Each row left out names the row kept instead; feedback on it counts for that row.
     """
     recipe = home.recipe()
-    return published(home, curate, screened, signals, labels, recipe.signals, recipe.curate.keep)
+    return published(home, curate, screened, measurements, signals, labels, recipe.signals, recipe.curate.keep)

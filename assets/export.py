@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.graph import stage_asset
-from assets.metadata import describe_release
+from assets.metadata import describe_catalog, describe_release
 from assets.resources import HomeResource, sentences
 from flywheel.catalog import Catalog
 from flywheel.kinds import SetKind
@@ -46,6 +46,6 @@ def catalog(recipe: Recipe) -> dg.AssetsDefinition:
     def _catalog(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """catalog.duckdb: lineage, labels, reasons, sets and releases in SQL. Derived: it may be deleted at any time and is made again."""
         with sentences(), Catalog.open(home.home) as opened:
-            return dg.MaterializeResult(data_version=dg.DataVersion(opened.state))
+            return dg.MaterializeResult(data_version=dg.DataVersion(opened.state), metadata=describe_catalog(opened))
 
     return _catalog

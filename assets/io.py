@@ -36,4 +36,5 @@ def published(home: HomeResource, stage: Callable[..., Dataset], *inputs: object
     """Run a stage, publish what it made under its derivation, and say so to Dagster. The data version is the content's digest."""
     with sentences():
         snapshot = home.store.publish(stage(*inputs))
-        return dg.Output(snapshot, data_version=dg.DataVersion(snapshot.version), metadata=describe(snapshot))
+        shown = describe(snapshot, [i for i in inputs if isinstance(i, Snapshot)])
+        return dg.Output(snapshot, data_version=dg.DataVersion(snapshot.version), metadata=shown)

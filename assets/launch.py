@@ -1,36 +1,52 @@
 """Starting Dagster from the command line: a build in this process, the checks alone, or the UI with its daemon."""
 
+import ctypes
+import errno
+import fcntl
+import json
 import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._grpc.client import DagsterGrpcClient
 
 from flywheel.catalog import Catalog
-from flywheel.errors import FlywheelError
+from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
 from flywheel.outcome import checks_of, outcome
 
 Progress = Callable[[str], None]
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own lines stay in its event log; the terminal shows ours."""
+LOCATION = "flywheel"
+"""Name of the code location, as in workspace.yaml: Dagster knows sensors and runs by it."""
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 10.0
+"""Seconds a process of the UI has to end when asked."""
 
 
 class PortInUse(FlywheelError):
     """Another program listens on the port of the UI."""
 
     exit_code = 2
+
+
+class UIEnded(FlywheelError):
+    """A process of the UI ended by itself."""
 
 
 @contextmanager
@@ -134,45 +150,200 @@ def narrated(instance: dg.DagsterInstance, run_id: str, progress: Progress | Non
         thread.join(5.0)
 
 
-def up(home: Home, port: int = 3000, progress: Progress | None = None) -> int:
-    """Serve Dagster's UI on 127.0.0.1 and run its daemon (sensors, schedule, queue) until interrupted. Returns an exit code.
+# --- the UI
 
-    Raises `PortInUse` when something else listens there.
+
+def up(home: Home, port: int = 3000, progress: Progress | None = None) -> int:
+    """Serve Dagster's UI on 127.0.0.1 and run its daemon (sensors, schedule, queue) until interrupted. Returns 0 then.
+
+    The recipe is watched: when it changes, the graph follows. Raises `PortInUse`, `HomeBusy` when the UI of this home is up
+    already, and `UIEnded` when one of Dagster's processes ends by itself; the others are ended then.
     """
     home.recipe()
+    refuse_port(port)
+    with (
+        alone(home),
+        tempfile.TemporaryDirectory(prefix="flywheel-") as folder,
+        Services(home, Path(folder)) as services,
+    ):
+        services.start(port)
+        if progress:
+            progress(f"Dagster's UI: http://127.0.0.1:{port}   home: {home.path}   (Ctrl-C ends it)")
+        services.watch()
+    return 0
+
+
+def refuse_port(port: int) -> None:
+    """Raise `PortInUse` when the port cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
+        except OSError as e:
+            wrong = "is in use" if e.errno == errno.EADDRINUSE else f"cannot be used: {e.strerror}"
             raise PortInUse(
-                f"port {port} on 127.0.0.1 is in use. Choose another: flywheel up --port {port + 1}"
+                f"port {port} on 127.0.0.1 {wrong}. Choose another: flywheel up --port {port + 1 if 1024 <= port < 65535 else 3001}"
             ) from None
-    env = os.environ | {
-        "DAGSTER_HOME": str(home.path),
-        "FLYWHEEL_HOME": str(home.path),
-        "GX_ANALYTICS_ENABLED": "False",
-    }
-    module = ["-m", "assets.definitions", "-d", str(Path(__file__).resolve().parent.parent)]
-    commands = [
-        [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *module],
-        [sys.executable, "-m", "dagster._daemon", "run", *module],
-    ]
-    started = [subprocess.Popen(c, env=env, cwd=home.path) for c in commands]
-    if progress:
-        progress(f"Dagster's UI: http://127.0.0.1:{port}   home: {home.path}   (Ctrl-C ends it)")
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    try:
-        while all(p.poll() is None for p in started):
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Let one UI serve a home: two daemons would each start the runs that files in the inbox ask for."""
+    with (home.path / ".up").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise HomeBusy(
+                f"the UI of {home.path} is up already: {file.read().strip() or 'another process serves it'}. Open that, or end it first."
+            ) from None
+        yield
+
+
+class Services:
+    """Dagster's three processes: the code server that holds the definitions, the webserver and the daemon.
+
+    One code server for both: each would else start its own, and the daemon a new one every minute.
+    """
+
+    def __init__(self, home: Home, folder: Path) -> None:
+        self.home = home
+        self.folder = folder
+        self.socket = str(folder / "code.sock")
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.handlers: dict[int, Any] = {}
+        self.recipe_seen = self.recipe_mark()
+
+    def __enter__(self) -> "Services":
+        for number in ENDINGS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job: not to be ended so
+                self.handlers[number] = signal.signal(number, interrupt)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        """End every process, and whatever they started. An interruption is how the UI is meant to end."""
+        for number in self.handlers:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            for process in self.running.values():
+                process.terminate()
+            for process in self.running.values():
+                outlast(process)
+        finally:
+            for number, handler in self.handlers.items():
+                signal.signal(number, handler)
+        return kind is not None and issubclass(kind, KeyboardInterrupt)
+
+    def start(self, port: int) -> None:
+        """Start all three, and return when the UI answers."""
+        root = str(Path(__file__).resolve().parent.parent)
+        code = ["-s", self.socket, "-m", "assets.definitions", "-d", root, "--location-name", LOCATION]
+        self.run("code server", "dagster", "code-server", "start", *code, "--log-level", "error")
+        self.until(self.code_answers)
+        location = {"grpc_server": {"socket": self.socket, "location_name": LOCATION}}
+        workspace = self.folder / "workspace.yaml"
+        workspace.write_text(json.dumps({"load_from": [location]}))  # JSON is YAML
+        self.run("daemon", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error")
+        quiet = ["--log-level", "error", "--dagster-log-level", "error", "--suppress-warnings"]
+        self.run("webserver", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace), *quiet)
+        self.until(lambda: listens(port))
+        with (self.home.path / ".up").open("w") as file:
+            file.write(f"http://127.0.0.1:{port} (process {os.getpid()})")
+
+    def run(self, name: str, module: str, *arguments: str) -> None:
+        """Start one process, in a group of its own: a Ctrl-C of the terminal reaches this process only, which ends the others."""
+        settings = {
+            "DAGSTER_HOME": str(self.home.path),
+            "FLYWHEEL_HOME": str(self.home.path),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "PYTHONWARNINGS": "ignore",
+            "GX_ANALYTICS_ENABLED": "False",
+        }
+        self.running[name] = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            env=os.environ | settings,
+            cwd=self.home.path,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
+        )
+
+    def until(self, ready: Callable[[], bool]) -> None:
+        """Wait for a process to be ready. Raises `UIEnded` when one has ended instead."""
+        while not ready():
+            self.refuse_ended()
+            time.sleep(0.2)
+
+    def watch(self) -> None:
+        """Until interrupted: notice a process that ended, and a recipe that changed."""
+        while True:
+            self.refuse_ended()
+            if (mark := self.recipe_mark()) != self.recipe_seen:
+                self.recipe_seen = mark
+                self.follow_recipe()
             time.sleep(0.5)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+
+    def refuse_ended(self) -> None:
+        """Raise `UIEnded` when one of the processes is no more."""
+        for name, process in self.running.items():
+            if (code := process.poll()) is not None:
+                raise UIEnded(
+                    f"Dagster's {name} ended by itself (exit code {code}), so the UI was ended; nothing is lost. "
+                    f"If it said nothing above, run: flywheel doctor --home {self.home.path}   Then: flywheel up --home {self.home.path}"
+                )
+
+    def code_answers(self) -> bool:
+        """Whether the code server is there. What is wrong with the definitions, the UI tells."""
+        try:
+            self.client().ping("")
+        except dg.DagsterError:
+            return False
+        return True
+
+    def client(self) -> DagsterGrpcClient:
+        """A connection to the code server."""
+        return DagsterGrpcClient(socket=self.socket)
+
+    def recipe_mark(self) -> tuple[int, int] | None:
+        """What tells this state of the recipe file from another; None while it is not there."""
+        try:
+            facts = self.home.recipe_file.stat()
+        except OSError:
+            return None
+        return facts.st_size, facts.st_mtime_ns
+
+    def follow_recipe(self) -> None:
+        """Load the definitions again for a changed recipe; of a broken one, say what is wrong and keep those there are."""
+        try:
+            self.home.recipe()
+            self.client().reload_code(timeout=120)
+        except (FlywheelError, dg.DagsterError) as e:
+            print(f"the recipe changed, but the graph did not: {e}", file=sys.stderr, flush=True)
+        else:
+            print("the recipe changed, and the graph with it", file=sys.stderr, flush=True)
+
+
+def outlast(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a process that was asked to end; when it does not, or leaves something behind, kill its group."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def listens(port: int) -> bool:
+    """Whether something answers on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def interrupt(*_: object) -> None:
+    """A signal to end, handled as Ctrl-C is."""
+    raise KeyboardInterrupt
+
+
+def end_with_parent() -> None:
+    """Ask Linux to end this process when its parent dies, however it dies: a killed UI must not keep its port."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,46 +1,64 @@
-"""What the Dagster UI shows of a dataset: numbers, small tables, columns and our own plots. Never a word of a log."""
+"""What the Dagster UI shows of a dataset: numbers, small tables and our own plots. Never the text of a log.
+
+Dagster stores it with every event, several times over, so it stays below 10 KB; columns are told once, by the definition.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 import dagster as dg
 import polars as pl
 
-from flywheel import plots
-from flywheel.raw import safe_name
+from assets import figures
+from flywheel.catalog import Catalog
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import Release
 
 ROWS = 12
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Shown = dict[str, dg.MetadataValue]
+Figure = Callable[[Snapshot, Sequence[Snapshot]], str]
 
 
-def describe(snapshot: Snapshot) -> dict[str, dg.MetadataValue]:
-    """Metadata of one snapshot: row count, columns, counts by reason, days, and a plot where people would rather look."""
-    rows = snapshot.count()
-    shown: dict[str, dg.MetadataValue] = {
-        "dagster/row_count": dg.MetadataValue.int(rows),
-        "dagster/column_schema": dg.TableSchemaMetadataValue(columns(snapshot)),
-        "version": dg.MetadataValue.text(snapshot.version),
-        "derivation": dg.MetadataValue.text(snapshot.key),
-        "parts_made": dg.MetadataValue.int(len(snapshot.made)),
-        "parts_reused": dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made)),
-    }
-    for table in snapshot.schemas:
-        if table != "rows":
-            shown[f"{table}_rows"] = dg.MetadataValue.int(snapshot.count(table))
-    counted = reasons(snapshot)
-    if counted.height:
-        shown["reasons"] = table_of(counted.head(ROWS))
-    if "cells" in snapshot.notes:
-        shown["cells"] = table_of(pl.DataFrame(snapshot.notes["cells"]).head(ROWS))
-    if drawing := plot(snapshot, counted):
-        shown["plot"] = dg.MetadataValue.md(f"![{snapshot.name}]({plots.data_uri(drawing)})")
-    if snapshot.made:
-        shown["made"] = table_of(pl.DataFrame({"part": list(snapshot.made)}).head(ROWS))
+def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
+    """Metadata of one snapshot, in the order people ask: row count, a figure, counts by reason and by cell, what was made anew.
+
+    `before`: the snapshots it was made from.
+    """
+    shown: Shown = {"dagster/row_count": dg.MetadataValue.int(snapshot.count(main_table(snapshot)))}
+    name, draw = FIGURES.get(snapshot.name, ("examples", examples))
+    if drawing := draw(snapshot, before):
+        shown[name] = dg.MetadataValue.md(drawing)
+    if (counted := reasons(snapshot)).height:
+        shown["reasons"] = table_of(counted)
+    shown |= noted(snapshot)
+    shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
+    shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
+    shown["parts_reused"] = dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made))
+    if days_made := [p for p in snapshot.made if DAY.fullmatch(p)]:
+        more = f" and {len(days_made) - ROWS} more" if len(days_made) > ROWS else ""
+        shown["days_made"] = dg.MetadataValue.text(", ".join(days_made[:ROWS]) + more)
+    shown["version"] = dg.MetadataValue.text(snapshot.version)
+    shown["derivation"] = dg.MetadataValue.text(snapshot.key)
     return shown
 
 
-def columns(snapshot: Snapshot) -> dg.TableSchema:
-    """The columns of the main table."""
-    main = snapshot.schemas.get("rows") or next(iter(snapshot.schemas.values()))
-    return dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in main.items()])
+def main_table(snapshot: Snapshot) -> str:
+    """The table people mean when they ask how many rows there are: `rows`; of raw files, the files."""
+    return "rows" if "rows" in snapshot.schemas else "files"
+
+
+def noted(snapshot: Snapshot) -> Shown:
+    """The small facts a stage wrote down of a set: its split, its cells against the mix wanted, the balance of its labels."""
+    notes = snapshot.notes
+    shown: Shown = {k: dg.MetadataValue.int(notes[k]) for k in ("train", "validation", "missing") if k in notes}
+    if notes.get("cells"):
+        cells = pl.DataFrame(notes["cells"]).select("cell", "wanted", "available", "made")
+        shown["cells"] = table_of(cells.with_columns(cell=pl.col("cell").replace("", "all")))
+    if "labels" in notes:
+        shown["labels"] = table_of(pl.DataFrame([notes["labels"]]))
+    return shown
 
 
 def reasons(snapshot: Snapshot) -> pl.DataFrame:
@@ -67,46 +85,129 @@ def reasons(snapshot: Snapshot) -> pl.DataFrame:
     return pl.DataFrame()
 
 
-def plot(snapshot: Snapshot, counted: pl.DataFrame) -> str:
-    """The plot that says most of this dataset: its cells against the target, its reasons, or its days; "" for none."""
-    if cells := snapshot.notes.get("cells"):
-        return plots.bars(
-            [(safe(c["cell"]), c["made"]) for c in cells],
-            targets=[c["wanted"] for c in cells],
-            title="Made against wanted",
-        )
-    if "rejected" in snapshot.schemas and counted.height:
-        items = [(safe(r["reason"]), r["rows"]) for r in counted.head(ROWS).iter_rows(named=True)]
-        return plots.bars([("kept", snapshot.count()), *items], title="Rows kept and left out")
-    days = [(p.name, p.tables["rows"].rows) for p in snapshot.parts if "rows" in p.tables]
-    return plots.days(days, title="Rows per day (UTC)") if len(days) > 1 else ""
+# --- figures: each a function of the snapshot and its inputs; "" for none
 
 
-def safe(label: str) -> str:
-    """A label that may stand in a plot: values of axes come from logs."""
-    return safe_name(str(label).replace("=", "-").replace(", ", "-"))[:40]
+def lines(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """What the lines of the raw files were."""
+    return figures.bars([(t, snapshot.count(t)) for t in ("conversations", "feedback", "quarantine")])
+
+
+def days(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """Rows acquired on each day."""
+    return figures.columns([(p.name, n) for p in snapshot.parts if (n := p.tables["rows"].rows)])
+
+
+def statuses(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """What became of the feedback events."""
+    return figures.bars(named(reasons(snapshot)))
+
+
+def lengths(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """How long the replies are, by the first measure of it that the recipe asks for."""
+    for column, unit in (("reply_tokens_o200k", "tokens"), ("reply_words", "words")):
+        if column in snapshot.schemas["rows"]:
+            return figures.histogram(snapshot.scan().select(column).collect()[column], unit)
+    return ""
+
+
+def copies(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """How many rows there are, and how many of them differ."""
+    groups = {"exact_group": "different texts", "near_group": "groups of near copies"}
+    asked = [pl.col(c).n_unique() for c in groups if c in snapshot.schemas["rows"]]
+    counts = snapshot.scan().select(pl.len(), *asked).collect().row(0, named=True)
+    return figures.bars([(groups.get(c, "rows"), n) for c, n in counts.items()])
+
+
+def filters(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """Rows left after each filter; a row counts for the first filter that rejects it."""
+    first = snapshot.scan("rejected").select(pl.col("reasons").list.first().alias("reason"))
+    lost = first.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
+    return figures.waterfall(running(("conversations", snapshot.count() + snapshot.count("rejected")), named(lost)))
+
+
+def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
+    """From every conversation to the pool: what the filters and the choice among duplicates took away."""
+    screened = ("after the filters", snapshot.count() + snapshot.count("rejected"))
+    lost = [(f"no {reason.replace('_', ' ')}s", n) for reason, n in named(reasons(snapshot))]
+    every = [("conversations", s.count() + s.count("rejected")) for s in before if s.name == "screened"]
+    return figures.waterfall([*every, *running(screened, lost)])
+
+
+def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
+    cells = snapshot.notes.get("cells", ())
+    if len(cells) > 1:
+        return figures.bars([(values_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
+    kept = [(side, snapshot.notes.get(side, 0)) for side in ("train", "validation")]
+    return figures.bars([*kept, *named(reasons(snapshot))])
+
+
+FIGURES: Mapping[str, tuple[str, Figure]] = {
+    "raw_files": ("lines_read", lines),
+    "conversations": ("acquired_per_day", days),
+    "feedback": ("acquired_per_day", days),
+    "labels": ("feedback_events", statuses),
+    "measurements": ("length_of_replies", lengths),
+    "signals": ("copies", copies),
+    "screened": ("left_after_each_filter", filters),
+    "curated": ("from_conversations_to_pool", pool),
+}
+"""Dataset -> the name of its figure, and the figure. Every other dataset is a set."""
+
+
+def named(counted: pl.DataFrame) -> list[tuple[str, int]]:
+    """The first two columns as labels and counts."""
+    return [(str(row[0]), int(row[1])) for row in counted.iter_rows()]
+
+
+def running(start: tuple[str, int], lost: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """What is left after each loss."""
+    left = accumulate((n for _, n in lost), lambda before, n: before - n, initial=start[1])
+    return list(zip([start[0], *(name for name, _ in lost)], left, strict=True))
+
+
+def values_of(cell: str) -> str:
+    """A cell without the names of its axes, which every cell repeats: "language=ko, app=faq" is "ko, faq"."""
+    return ", ".join(part.partition("=")[2] or part for part in cell.split(", "))
+
+
+# --- tables
 
 
 def table_of(frame: pl.DataFrame) -> dg.MetadataValue:
-    """A small table for the UI."""
-    records = [
-        dg.TableRecord({k: v if isinstance(v, int | float | bool) else str(v) for k, v in row.items()})
-        for row in frame.iter_rows(named=True)
+    """A small table for the UI: at most 12 rows, texts cut at 60 characters."""
+    rows = [
+        dg.TableRecord({k: v if isinstance(v, int | float | bool) else str(v)[:60] for k, v in row.items()})
+        for row in frame.head(ROWS).iter_rows(named=True)
     ]
-    schema = dg.TableSchema(
-        [
-            dg.TableColumn(c, "int" if t.is_integer() else "float" if t.is_float() else "string")
-            for c, t in frame.schema.items()
-        ]
-    )
-    return dg.MetadataValue.table(records, schema)
+    kinds = {c: "int" if t.is_integer() else "float" if t.is_float() else "string" for c, t in frame.schema.items()}
+    return dg.MetadataValue.table(rows, dg.TableSchema([dg.TableColumn(c, kind) for c, kind in kinds.items()]))
 
 
-def describe_release(made: Release) -> dict[str, dg.MetadataValue]:
-    """Metadata of one release: where its files lie and how many lines each has."""
-    return {
+def describe_release(made: Release) -> Shown:
+    """Metadata of one release: where its files lie, how many lines each has, who read them back, what to know of them."""
+    files = [{"file": f, "lines": n, "read_back_by": made.readers.get(f, "")} for f, n in made.files.items()]
+    shown: Shown = {
         "dagster/row_count": dg.MetadataValue.int(sum(made.counts.values())),
         "version": dg.MetadataValue.text(made.version),
         "path": dg.MetadataValue.path(str(made.path)),
-        "files": table_of(pl.DataFrame({"file": list(made.files), "lines": list(made.files.values())})),
+        "newly_written": dg.MetadataValue.bool(made.fresh),
+        "files": table_of(pl.DataFrame(files)),
+    }
+    if made.remarks:
+        shown["remarks"] = dg.MetadataValue.text("\n".join(made.remarks)[:1000])
+    return shown
+
+
+def describe_catalog(catalog: Catalog) -> Shown:
+    """Metadata of the catalog: where it lies, what is in it, how to ask it."""
+    there = catalog.rows("SELECT table_name AS name FROM information_schema.tables ORDER BY name")
+    file = str(catalog.home.catalog_file)
+    return {
+        "path": dg.MetadataValue.path(file),
+        "tables": dg.MetadataValue.text(", ".join(t["name"] for t in there)),
+        "ask_it": dg.MetadataValue.text(
+            f"python -c \"import duckdb; duckdb.connect('{file}', read_only=True).sql('FROM sets').show()\""
+        ),
     }

@@ -19,6 +19,8 @@ def of(wanted: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
     return judged(
         wanted.name,
         set_targets(wanted),
-        lambda h: measures.candidate(wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions),
+        lambda h: measures.candidate(
+            wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions, recipe.overlap
+        ),
         candidate=True,
     )

@@ -31,7 +31,7 @@ def judged(
             if candidate:
                 keep_verdicts(home.home, home.store.head(asset), targets, findings)
         asked = {key.name for key in context.selected_asset_check_keys}
-        yield from (result(asset, f) for f in findings if f.name in asked)
+        yield from (result(asset, t, f) for t, f in zip(targets, findings, strict=True) if t.name in asked)
 
     return _checks
 
@@ -42,27 +42,33 @@ def bounds(recipe: Recipe, asset: str) -> list[Target]:
 
 
 def spec(asset: str, target: Target) -> dg.AssetCheckSpec:
-    """What the UI says of a check before it ran."""
-    weight = {"error": "blocks what is downstream", "warn": "a warning", "off": "declared off in the recipe"}[
-        target.severity
-    ]
+    """What the UI says of a check before it ran: what is wanted, what a failure does, and what to do then."""
+    weight = {
+        "error": "A failure blocks what is downstream.",
+        "warn": "A failure is a warning.",
+        "off": "Declared off in the recipe: measured, not judged.",
+    }[target.severity]
     return dg.AssetCheckSpec(
         name=target.name,
         asset=asset,
         blocking=target.blocking,
-        description=f"{target.metric} is {target.bound} ({weight}).",
-        metadata={"owner": OWNER, "next_step": target.next_step},
+        description=f"{target.metric} is {target.bound}. {weight} If it fails: {target.next_step}",
+        metadata={"owner": OWNER, "severity": target.severity},
     )
 
 
-def result(asset: str, finding: Finding) -> dg.AssetCheckResult:
-    """A finding in Dagster's shape. Numbers and the verdict stand in plain metadata: the UI hides markdown on this page."""
+def result(asset: str, target: Target, finding: Finding) -> dg.AssetCheckResult:
+    """A finding in Dagster's shape. Numbers and the next step stand in plain metadata: the UI hides markdown on this page."""
     metadata: dict[str, dg.MetadataValue] = {
-        "verdict": dg.MetadataValue.text(finding.summary),
+        "severity": dg.MetadataValue.text(finding.severity),
         "bound": dg.MetadataValue.text(finding.bound),
     }
+    if finding.severity == "off":
+        metadata["judged"] = dg.MetadataValue.text("no: declared off in the recipe, so this is no success")
     if finding.observed is not None:
         metadata["observed"] = dg.MetadataValue.float(float(finding.observed))
+    if not finding.passed:
+        metadata["next_step"] = dg.MetadataValue.text(target.next_step)
     if finding.worst:
         metadata["worst"] = table(finding)
     return dg.AssetCheckResult(
@@ -76,10 +82,10 @@ def result(asset: str, finding: Finding) -> dg.AssetCheckResult:
 
 
 def table(finding: Finding) -> dg.MetadataValue:
-    """The worst segments."""
+    """The worst segments, worst first; "all" where the metric has none."""
     return dg.MetadataValue.table(
         [
-            dg.TableRecord({"segment": str(w["segment"]), "value": float(w["value"]), "of": int(w["n"])})
+            dg.TableRecord({"segment": str(w["segment"] or "all")[:160], "value": float(w["value"]), "of": int(w["n"])})
             for w in finding.worst
         ],
         dg.TableSchema(

@@ -1,12 +1,13 @@
 """The command line: `flywheel COMMAND`. It reads arguments, calls the engine and prints; it decides nothing."""
 
 import errno
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -16,8 +17,8 @@ from rich.console import Console, RenderableType
 
 from flywheel import __version__, report
 from flywheel.errors import FlywheelError, HomeMissing, RawUnreadable
-from flywheel.home import Home, chosen_home, disk_errors, sample_recipe
-from flywheel.raw import KINDS, RawFile
+from flywheel.home import Home, bring_sample_benchmarks, chosen_home, disk_errors, sample_recipe
+from flywheel.raw import KINDS, RawFile, refuse_no_log
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -121,9 +122,10 @@ def check(home_path: str | None, as_json: bool) -> int:
     Example: flywheel check && ./train.sh
     """
     home = Home.open(home_path)
-    from assets import launch
+    home.store.head("raw_files")  # else there is nothing to judge
+    with progress("checking") as say, silence():
+        from assets import launch
 
-    with progress("checking") as say, redirect_stdout(sys.stderr), disk_errors():
         result = launch.check(home, say)
     tell(result, as_json, report.check_summary(result))
     return 0 if result["success"] else 1
@@ -163,10 +165,10 @@ def diff(set_name: str, old: str, new: str, limit: int, home_path: str | None, a
     Example: flywheel diff support_sft previous current
     """
     home = Home.open(home_path)
-    from flywheel import trace
+    from flywheel import difference
 
     with progress("comparing"):
-        change = trace.diff(home, set_name, old, new)
+        change = difference.diff(home, set_name, old, new)
     tell(change, as_json, report.diff_story(change, limit))
 
 
@@ -240,6 +242,7 @@ def demo(home_path: str | None, as_json: bool) -> int:
         paths = [sample / "logs", sample / "feedback"]
         refuse_own_logs(path, paths)
         home = Home.create(path, sample_recipe())
+        bring_sample_benchmarks(home)
         take_in(home, paths)
     return built(home, as_json)
 
@@ -258,35 +261,39 @@ def refuse_own_logs(path: Path, sample: Sequence[Path]) -> None:
 
 def built(home: Home, as_json: bool) -> int:
     """Run the graph and print what came out."""
-    from flywheel.inbox import waiting
+    from flywheel.inbox import refused, waiting
 
     home.recipe()
     if not home.raw.files() and not any(waiting(home)):
         raise FlywheelError(
             f"there is nothing to build from: no log file has come to {home.path} yet. Run: flywheel ingest FILE --home {home.path}"
         )
-    with progress("starting Dagster") as say:
+    with progress("starting Dagster") as say, silence():
         from assets import launch
 
-        with redirect_stdout(sys.stderr), disk_errors():
-            result = launch.build(home, progress=say)
+        result = launch.build(home, progress=say)
+        for told in refused(home):
+            say(f"not taken from the inbox: {told}")
     tell(result, as_json, report.build_summary(str(home.path), result))
     return 0 if result["success"] else 1
 
 
 def take_in(home: Home, paths: Sequence[Path]) -> tuple[dict[str, Any], list[str]]:
     """Keep files in the raw store and read them. Returns the contract of `ingest --json` and a sentence per file refused."""
+    from flywheel.sources import SOURCES
     from flywheel.stages import ingest as stage
 
     faults: list[str] = []
     taken: list[tuple[Path, RawFile, bool]] = []
-    with progress("reading") as say, home.lock(who="flywheel ingest"), disk_errors():
+    with progress("reading") as say, home.lock(who="flywheel ingest"):
         for path in paths:
             files, wrong = log_files(path)
             faults += wrong
             for file in files:
                 say(f"reading {file.name}")
                 try:
+                    if file.is_file():
+                        refuse_no_log(file)
                     taken.append((file, *home.raw.keep(file)))
                 except RawUnreadable as e:
                     faults.append(str(e))
@@ -307,6 +314,11 @@ def take_in(home: Home, paths: Sequence[Path]) -> tuple[dict[str, Any], list[str
             answer["read"] += facts["read"]
             answer["repeated"] += facts["read"]
         answer["files"].append({"path": str(path), "new": is_new} | facts)
+        if is_new and facts["read"] and facts["quarantined"] == facts["read"]:
+            faults.append(
+                f"no line of {path} could be read; see why: flywheel quarantine --home {home.path}. "
+                f"Formats: {', '.join(SOURCES)}."
+            )
     return answer, faults
 
 
@@ -375,11 +387,19 @@ def tell(answer: dict[str, Any], as_json: bool, text: RenderableType) -> None:
 
 
 @contextmanager
+def silence() -> Iterator[None]:
+    """Keep what packages print off the terminal; with FLYWHEEL_DEBUG it goes to stderr. Our own lines go where they went."""
+    sink = sys.stderr if os.environ.get("FLYWHEEL_DEBUG") else io.StringIO()
+    with redirect_stdout(sink), redirect_stderr(sink):
+        yield
+
+
+@contextmanager
 def progress(doing: str) -> Iterator[Callable[[str], None]]:
     """Say on stderr what is being done: a spinner on a terminal, a line each otherwise."""
-    err = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    err = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
     if not err.is_terminal:
-        yield lambda message: click.echo(report.plain(message), err=True)
+        yield lambda message: click.echo(report.plain(message), file=err.file)
         return
     with err.status(doing) as status:
         yield lambda message: status.update(report.plain(message))
@@ -399,7 +419,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command. Returns the exit code; a failure is one sentence, never a stack trace."""
     as_json = "--json" in arguments
     try:
-        code = cli.main(args=list(arguments), prog_name="flywheel", standalone_mode=False)
+        with disk_errors():
+            code = cli.main(args=list(arguments), prog_name="flywheel", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.UsageError as e:
         at = f" Try: {e.ctx.command_path} --help" if e.ctx else ""
@@ -418,7 +439,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as e:
         if os.environ.get("FLYWHEEL_DEBUG"):
             traceback.print_exc()
-        if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if isinstance(e, OSError) and e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return fail(
                 f"{e.filename or 'a file'} cannot be written: {e.strerror}. Nothing half-written was kept; mend that, then run this again.",
                 1,

@@ -17,6 +17,9 @@ ABOUT = {
     "preference": "Prompts with two replies: the one people preferred and the one they did not.",
     "kto": "Prompts with one reply, each marked as desired or not by the thumbs of users.",
     "reward": "Prompts with one reply and its score, normalised per rater.",
+    "corpus": "Documents, each a text to go on from.",
+    "tool_use": "Requests that were met with tools: the calls, their results and the reply.",
+    "cot": "Prompts with the reasoning and, apart from it, an answer that was verified.",
 }
 
 
@@ -60,7 +63,8 @@ def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         files = [
             {"split": s, "path": name}
             for s in ("train", "validation")
-            if manifest["lines"].get(name := f"{prefix}{s}.jsonl")
+            for end in ("jsonl", "parquet")
+            if manifest["lines"].get(name := f"{prefix}{s}.{end}")
         ]
         if files:
             lines += [

@@ -10,10 +10,8 @@ import os
 import tempfile
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,266 +19,16 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from flywheel import trace
+from flywheel import difference, trace
+from flywheel.catalog_tables import COLUMNS, COPIED, EXAMPLES, FORMAT, OWN, TEXT, VIEWS, Copied
 from flywheel.errors import SnapshotDamaged
 from flywheel.home import Home
-from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.raw import RawFile
-from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, canonical, short_hash
+from flywheel.records import canonical, short_hash
+from flywheel.releases import exported, exported_lines, is_set
 from flywheel.snapshots import Snapshot
 
-FORMAT = "1"
-"""Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
-
 Connect = Callable[..., duckdb.DuckDBPyConnection]
-
-STRINGS = pl.List(pl.String)
-FILES = pl.Schema(
-    {
-        "file": pl.String,
-        "name": pl.String,
-        "size": pl.Int64,
-        "lines": pl.Int64,
-        "accepted": pl.Int64,
-        "quarantined": pl.Int64,
-    }
-)
-POOL = pl.Schema({name: CONVERSATIONS[name] for name in SLIM} | {"undesired": STRINGS})
-EDITS = pl.Schema(
-    {
-        "id": pl.String,
-        "message": pl.Int32,
-        "field": pl.String,
-        "edit": pl.String,
-        "count": pl.Int32,
-        "chars_before": pl.Int32,
-        "chars_after": pl.Int32,
-    }
-)
-EXAMPLE: dict[str, Any] = {"set": pl.String, "version": pl.String, "id": pl.String}
-EXAMPLES = pl.Schema(
-    EXAMPLE
-    | {
-        "kind": pl.String,
-        "parents": STRINGS,
-        "feedback": STRINGS,
-        "origin": pl.String,
-        "signal": pl.String,
-        "cell": pl.String,
-    }
-    | {"group": pl.String, "split": pl.String, "digest": pl.String, "head": pl.Boolean}
-)
-TEXT = ("messages", "tools", "parameters", "response_extra", "metadata")
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """One table of the catalog that is a table of the newest snapshot of a dataset, without some of its columns."""
-
-    name: str
-    dataset: str
-    table: str
-    schema: pl.Schema
-    comment: str
-    without: tuple[str, ...] = ()
-
-
-COPIED = (
-    Copied("files", "raw_files", "files", FILES, "Raw files received, with the number of lines read and quarantined."),
-    Copied(
-        "quarantine",
-        "raw_files",
-        "quarantine",
-        QUARANTINE,
-        "Lines that could not be read: where, why, and their raw bytes.",
-    ),
-    Copied(
-        "conversations",
-        "conversations",
-        "rows",
-        CONVERSATIONS,
-        "One row for each model call logged; its text is in conversation_text.",
-        TEXT,
-    ),
-    Copied(
-        "set_aside",
-        "conversations",
-        "set_aside",
-        SET_ASIDE,
-        "Log lines that were read and are no row of their own: repeated, in conflict, waiting.",
-    ),
-    Copied(
-        "feedback",
-        "feedback",
-        "rows",
-        FEEDBACK,
-        "One row for each feedback event; what people wrote is in feedback_text.",
-        ("text", "correction", "metadata"),
-    ),
-    Copied(
-        "feedback_set_aside",
-        "feedback",
-        "set_aside",
-        SET_ASIDE,
-        "Feedback lines that were read and are no event of their own.",
-    ),
-    Copied(
-        "feedback_ledger",
-        "labels",
-        "ledger",
-        LEDGER,
-        "What became of each feedback event, and which policy or event decided.",
-    ),
-    Copied("labels", "labels", "rows", LABELS, "What people said of each conversation, all feedback taken together."),
-    Copied("comparisons", "labels", "comparisons", COMPARISONS, "Pairs of replies of which people preferred one."),
-    Copied(
-        "signals",
-        "signals",
-        "rows",
-        pl.Schema({"id": pl.String, "day": pl.Date}),
-        "Every measured signal of every conversation.",
-    ),
-    Copied(
-        "screened",
-        "screened",
-        "rows",
-        pl.Schema(CONVERSATIONS | {"undesired": STRINGS}),
-        "Conversations after edits and row filters.",
-        (*TEXT, "raw"),
-    ),
-    Copied(
-        "screened_rejected", "screened", "rejected", REJECTED, "Conversations that filters left out, with every reason."
-    ),
-    Copied("edits", "screened", "edits", EDITS, "Each rewriting of a text: which edit, in which message, how often."),
-    Copied(
-        "curated", "curated", "rows", POOL, "The pool that sets are made from: the best of each group of duplicates."
-    ),
-    Copied(
-        "curated_rejected",
-        "curated",
-        "rejected",
-        REJECTED,
-        "Duplicates, with the conversation kept instead and the similarity to it.",
-    ),
-)
-"""The tables that are copied from the newest snapshots."""
-
-OWN: Mapping[str, tuple[pl.Schema, str]] = {
-    "examples": (EXAMPLES, "Examples of every candidate (head) and of every version exported."),
-    "example_parents": (pl.Schema(EXAMPLE | {"parent_id": pl.String}), "The conversations each example is made of."),
-    "example_rejected": (
-        pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "head": pl.Boolean}),
-        "Conversations and pairs that are no example of a set, with every reason.",
-    ),
-    "releases": (
-        pl.Schema({"set": pl.String, "version": pl.String, "path": pl.String, "current": pl.Boolean, "rank": pl.Int64}),
-        "Versions exported to disk, ranked from the oldest (1); `current` is the one released last.",
-    ),
-    "release_lines": (
-        pl.Schema(
-            {
-                "set": pl.String,
-                "version": pl.String,
-                "split": pl.String,
-                "file": pl.String,
-                "line": pl.Int64,
-                "example_id": pl.String,
-            }
-        ),
-        "Which line of which exported file holds which example.",
-    ),
-    "snapshots": (
-        pl.Schema(
-            {
-                "dataset": pl.String,
-                "version": pl.String,
-                "key": pl.String,
-                "operation": pl.String,
-                "head": pl.Boolean,
-                "watermark": pl.String,
-                "engine": pl.String,
-            }
-        ),
-        "Every snapshot ever published: its content (version), its cause (key), what made it.",
-    ),
-    "derivation_inputs": (
-        pl.Schema({"dataset": pl.String, "key": pl.String, "input": pl.String, "input_version": pl.String}),
-        "The snapshots each snapshot was made from.",
-    ),
-    "derivation_steps": (
-        pl.Schema(
-            {
-                "dataset": pl.String,
-                "key": pl.String,
-                "position": pl.Int64,
-                "use": pl.String,
-                "version": pl.Int64,
-                "parameters": pl.String,
-            }
-        ),
-        "The operators that took part in each snapshot, with version and parameters (JSON).",
-    ),
-    "parts": (
-        pl.Schema(
-            {
-                "dataset": pl.String,
-                "key": pl.String,
-                "part": pl.String,
-                "part_key": pl.String,
-                "table": pl.String,
-                "rows": pl.Int64,
-                "digest": pl.String,
-            }
-        ),
-        "The stored pieces of the newest snapshots, usually one for each UTC day.",
-    ),
-    "state": (pl.Schema({"state": pl.String}), "Hash of everything this catalog was built from."),
-}
-"""The tables that are put together here."""
-
-VIEWS = {
-    "contradictions": (
-        "SELECT l.feedback_id, l.id, l.kind, l.status, coalesce(l.why, 'stands') AS why, b.thumb, b.thumbs_up, b.thumbs_down, "
-        "l.occurred_at, l.received_at FROM feedback_ledger l JOIN labels b USING (id) "
-        "WHERE b.contradicted AND l.kind = 'thumb' AND l.status <> 'duplicate' ORDER BY l.id, l.occurred_at, l.feedback_id",
-        "Every thumb on a reply that was given both an up and a down, with the policy that decided between them.",
-    ),
-    "rejections": (
-        "SELECT id, 'screened' AS dataset, reasons, instead, similarity FROM screened_rejected UNION ALL "
-        "SELECT id, 'curated', reasons, instead, similarity FROM curated_rejected UNION ALL "
-        'SELECT id, "set", reasons, NULL, NULL FROM example_rejected WHERE head',
-        "Every row left out anywhere, with its reasons.",
-    ),
-}
-
-COLUMNS = {
-    "id": "who it is; the same in every dataset and version",
-    "digest": "what it is; changes when its text changes",
-    "file": "sha256 of the raw file (in release_lines: path in the export folder)",
-    "line": "number of the line, from 1",
-    "offset": "bytes from the start of the (decompressed) file",
-    "raw": "the raw lines it was read from; of a quarantined line, its bytes",
-    "day": "UTC day of the event",
-    "reasons": "every reason, not only the first",
-    "instead": "id of the row kept in its place",
-    "similarity": "to that row, from 0 to 1",
-    "undesired": "why it must not be imitated; empty when it may",
-    "parents": "ids of the conversations it is made of",
-    "version": "digest of the content; the first 12 digits name the export folder",
-    "key": "hash of the cause: inputs, operators, parameters",
-    "head": "whether it belongs to the newest snapshot",
-    "cell": "the cell of the mix it fills",
-    "split": "train or validation",
-    "occurred_at": "when it happened",
-    "received_at": "when it arrived",
-    "status": "what became of it",
-    "why": "the policy or event that decided",
-    "user": "keyed pseudonym",
-    "actor": "keyed pseudonym",
-    "native_id": "the id the application knows the call by",
-    "late": "whether it arrived later than feedback.late_after_hours",
-}
-"""What columns mean, wherever they occur."""
 
 
 class Catalog:
@@ -289,7 +37,7 @@ class Catalog:
     def __init__(self, home: Home, connection: duckdb.DuckDBPyConnection, state: str, in_memory: bool) -> None:
         self.home = home
         self.state = state
-        """Hash of everything it was built from: the same for the same snapshots and exports of a home."""
+        """Hash of what it holds: the same for the same snapshots and exports, wherever they lie and whenever they were made."""
         self.connection = connection
         self.in_memory = in_memory
         connection.execute("SET TimeZone = 'UTC'")
@@ -297,7 +45,7 @@ class Catalog:
     @classmethod
     def open(cls, home: Home, connect: Connect = duckdb.connect) -> "Catalog":
         """The catalog of this moment: the file if it is fresh, else rebuilt, else (file in use, disk full) in memory."""
-        want = state(home)
+        want = (state(home), place(home))
         if (ready := _reopen(home, want, connect)) is not None:
             return ready
         temporary = home.path / f".catalog-{uuid.uuid4().hex}.duckdb"
@@ -317,7 +65,7 @@ class Catalog:
             raise SnapshotDamaged(
                 f"a stored table cannot be read: {e}. To see which, and what to do, run: flywheel doctor --home {home.path}"
             ) from e
-        return cls(home, memory, want, in_memory=True)
+        return cls(home, memory, want[0], in_memory=True)
 
     def __enter__(self) -> "Catalog":
         return self
@@ -346,39 +94,28 @@ class Catalog:
 
     def diff(self, name: str, old: str, new: str) -> dict[str, Any]:
         """What changed in a set between two versions. Raises `SnapshotMissing` for a set or version there is not."""
-        return trace.diff(self.home, name, old, new)
+        return difference.diff(self.home, name, old, new)
 
 
 def state(home: Home) -> str:
-    """Hash of everything a catalog is built from: every manifest and HEAD, every export, and where the home lies."""
-    facts = [FORMAT, str(home.path)]
-    root = home.store.root
-    for manifest in sorted(p for p in root.glob("*/*.json") if p.parent.name not in ("parts", "staging")):
-        facts.append(f"{manifest.parent.name}/{manifest.name}:{manifest.stat().st_mtime_ns}")
-    for name in home.store.names():
-        facts.append(f"{name}={home.store.head_key(name)}")
-    for set_name, folder, current in exported(home):
-        facts.append(f"{set_name}/{folder.name}:{(folder / 'manifest.json').stat().st_mtime_ns}:{current}")
-    return short_hash(*facts)
+    """Hash of what a catalog holds: every manifest by the hash of its cause, every HEAD, every export in the order of release."""
+    heads = [f"{name}={home.store.head_key(name)}" for name in home.store.names()]
+    exports = [f"{e.set}/{e.version}:{e.rank}:{e.current}" for e in exported(home)]
+    return short_hash(FORMAT, *[f"{m.parent.name}/{m.stem}" for m in _manifests(home)], *heads, *exports)
 
 
-def exported(home: Home) -> Iterator[tuple[str, Path, bool]]:
-    """Each version of each set on disk, oldest first: set, folder, whether it is current."""
-    found = [
-        p.parent
-        for p in home.exports.glob("*/*/manifest.json")
-        if not p.parent.is_symlink() and not p.parent.name.startswith(".")
-    ]
-    for folder in sorted(found, key=lambda p: (p.parent.name, (p / "manifest.json").stat().st_mtime_ns, p.name)):
-        yield folder.parent.name, folder, (folder.parent / "current").resolve() == folder.resolve()
+def place(home: Home) -> str:
+    """Hash of where the files behind a catalog lie and when they were written: text is read from them, so both matter."""
+    files = [*_manifests(home), *(e.folder / "manifest.json" for e in exported(home))]
+    return short_hash(str(home.path), *[f"{f}:{f.stat().st_mtime_ns}" for f in files])
 
 
-def is_set(snapshot: Snapshot) -> bool:
-    """Whether a dataset is a finetuning set."""
-    return {"split", "completion", "group"} <= set(snapshot.schemas.get("rows", ()))
+def _manifests(home: Home) -> list[Path]:
+    """Every manifest of every dataset, in a fixed order."""
+    return sorted(p for p in home.store.root.glob("*/*.json") if p.parent.name not in ("parts", "staging"))
 
 
-def _reopen(home: Home, want: str, connect: Connect) -> "Catalog | None":
+def _reopen(home: Home, want: tuple[str, str], connect: Connect) -> "Catalog | None":
     """The catalog file, if it can be opened and is fresh."""
     if not home.catalog_file.exists():
         return None
@@ -387,11 +124,11 @@ def _reopen(home: Home, want: str, connect: Connect) -> "Catalog | None":
     except duckdb.Error:
         return None
     try:
-        (found,) = connection.execute("SELECT state FROM state").fetchone() or (None,)
+        found = connection.execute("SELECT state, place FROM state").fetchone()
     except duckdb.Error:
         found = None
     if found == want:
-        return Catalog(home, connection, want, in_memory=False)
+        return Catalog(home, connection, want[0], in_memory=False)
     connection.close()
     return None
 
@@ -404,7 +141,7 @@ def _sweep(home: Home, mine: Path) -> None:
                 path.unlink()
 
 
-def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: str) -> None:
+def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: tuple[str, str]) -> None:
     """Fill an empty database with every table and view."""
     heads = {name: home.store.head(name) for name in home.store.names()}
     with tempfile.TemporaryDirectory(prefix="flywheel-") as folder:
@@ -477,12 +214,12 @@ def _paths(head: Snapshot | None, table: str) -> list[str]:
     return [str(p.tables[table].path) for p in head.parts if table in p.tables] if head else []
 
 
-def _own(home: Home, heads: Mapping[str, Snapshot], want: str) -> dict[str, pl.DataFrame]:
+def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> dict[str, pl.DataFrame]:
     """The tables that are put together from manifests and sets."""
     found: dict[str, list[Any]] = {name: [] for name in OWN}
-    found["state"] = [{"state": want}]
+    found["state"] = [{"state": want[0], "place": want[1]}]
     _sets(home, heads, found)
-    for manifest in sorted(p for p in home.store.root.glob("*/*.json") if p.parent.name not in ("parts", "staging")):
+    for manifest in _manifests(home):
         body = json.loads(manifest.read_bytes())
         at = {"dataset": body["name"], "key": manifest.stem}
         cause = body["derivation"]
@@ -549,19 +286,15 @@ def _sets(home: Home, heads: Mapping[str, Snapshot], found: dict[str, list[Any]]
             found["examples"].append(snapshot.scan().with_columns(at).select(list(EXAMPLES)).collect())
             if "rejected" in snapshot.schemas:
                 found["example_rejected"].append(snapshot.scan("rejected").with_columns(at).collect())
-    ranks: Counter[str] = Counter()
-    for name, folder, current in exported(home):
-        ranks[name] += 1
+    for e in exported(home):
         found["releases"].append(
-            {"set": name, "version": folder.name, "path": str(folder), "current": current, "rank": ranks[name]}
+            {"set": e.set, "version": e.version, "path": str(e.folder), "current": e.current, "rank": e.rank}
         )
-        found["release_lines"] += trace.exported_lines(name, folder)
-        candidate = heads.get(name)
-        if (folder / "rows.parquet").exists() and not (candidate and candidate.version.startswith(folder.name)):
-            rows = pl.scan_parquet(folder / "rows.parquet", glob=False).with_columns(
-                _marks(name, folder.name, head=False)
-            )
-            found["examples"].append(rows.select(list(EXAMPLES)).collect())
+        found["release_lines"] += exported_lines(e)
+        candidate, rows = heads.get(e.set), e.folder / "rows.parquet"
+        if rows.exists() and not (candidate and candidate.version.startswith(e.version)):
+            held = pl.scan_parquet(rows, glob=False).with_columns(_marks(e.set, e.version, head=False))
+            found["examples"].append(held.select(list(EXAMPLES)).collect())
 
 
 def _marks(name: str, version: str, head: bool) -> list[pl.Expr]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from flywheel.errors import FlywheelError
 from flywheel.home import FOLDERS, Home
+from flywheel.inbox import refused, waiting
 from flywheel.snapshots import file_digest
 
 PACKAGES = ("dagster", "dagster-webserver", "duckdb", "polars", "great-expectations", "openai", "pydantic")
@@ -37,6 +38,7 @@ def examine(home: Home, port: int = 3000) -> list[Diagnosis]:
         "home": lambda: complete(home),
         "writable": lambda: writable(home),
         "recipe": lambda: recipe(home),
+        "inbox": lambda: inbox(home),
         "raw files": lambda: raw_files(home),
         "snapshots": lambda: snapshots(home),
         "exports": lambda: exports(home),
@@ -104,6 +106,14 @@ def recipe(home: Home) -> tuple[bool, str]:
         True,
         f'"{wish.name}" asks for {len(wish.edit)} edits, {len(wish.filter)} filters and {len(wish.set)} sets.',
     )
+
+
+def inbox(home: Home) -> tuple[bool, str]:
+    """Whether every file in the inbox could be taken."""
+    if bad := refused(home):
+        return (False, f"{' '.join(bad)} Mend {'it' if len(bad) == 1 else 'them'}, or remove what is no log.")
+    whole, settling = waiting(home)
+    return (True, f"{len(whole)} files wait for the next build, {len(settling)} are still being written.")
 
 
 def raw_files(home: Home) -> tuple[bool, str]:
@@ -210,7 +220,7 @@ def dagster_storage(home: Home) -> tuple[bool, str]:
 
 def telemetry(home: Home) -> tuple[bool, str]:
     """Whether Dagster is told to send nothing."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     settings = yaml.safe_load((home.path / "dagster.yaml").read_text(encoding="utf-8")) or {}
     if (settings.get("telemetry") or {}).get("enabled") is not False:

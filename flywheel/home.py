@@ -1,5 +1,6 @@
 """The home folder: everything a user owns. Deleting it deletes everything; copying it copies everything."""
 
+import errno
 import fcntl
 import json
 import os
@@ -154,17 +155,48 @@ class Home:
             return "another build"
 
 
+FULL = {
+    "No space left on device": "full",
+    "disk is full": "full",
+    "Disk quota exceeded": "full",
+    "disk I/O error": "full or failing",
+}
+"""How the packages that write for us say that there is no room, and what it means."""
+
+
+def disk_fault(error: BaseException | None) -> str | None:
+    """What is wrong with the disk, if that is what a failure, or one behind it, is about: "full", "full or failing"."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "full"
+        if told := next((meaning for words, meaning in FULL.items() if words in str(error)), None):
+            return told
+        error = error.__cause__ or error.__context__
+    return None
+
+
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Turn a full disk, or one that refuses, into a sentence."""
+    """Turn the failure of a full disk into a sentence, whichever package met it."""
     try:
         yield
-    except OSError as e:
-        if e.errno in (28, 122):
-            raise FlywheelError(
-                "the disk is full: nothing half-written was kept and earlier releases are untouched. Free some space, then run this again."
-            ) from e
+    except FlywheelError:
         raise
+    except Exception as e:
+        if (fault := disk_fault(e)) is None:
+            raise
+        raise FlywheelError(
+            f"the disk is {fault}: nothing half-written was kept and earlier releases are untouched. Free some space, then run this again."
+        ) from e
+
+
+def bring_sample_benchmarks(home: Home) -> None:
+    """Lay the bundled sample's benchmark files where its recipe looks for them. What is there is kept."""
+    folder = home.path / "benchmarks"
+    folder.mkdir(exist_ok=True)
+    for file in resources.files("flywheel").joinpath("sample", "benchmarks").iterdir():
+        if not (folder / file.name).exists():
+            replace_synced(folder / file.name, file.read_bytes())
 
 
 def sample_recipe() -> str:

@@ -12,6 +12,8 @@ from flywheel.raw import KINDS, RawFile, ends_whole
 from flywheel.snapshots import replace_synced
 
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+UNREADABLE = "unreadable: "
+"""What stands before the reason in the list of files that were taken."""
 SETTLED_AFTER = 10.0
 """Seconds a file must have stayed unchanged before it is taken: longer than a writer pauses between two lines."""
 GIVEN_UP_AFTER = 900.0
@@ -78,7 +80,7 @@ def take(home: Home) -> list[RawFile]:
         except RawUnsettled:
             continue
         except RawUnreadable as e:
-            marks[dropped.mark] = f"unreadable: {e}"
+            marks[dropped.mark] = f"{UNREADABLE}{e}"
             continue
         marks[dropped.mark] = file.digest
         if is_new:
@@ -89,12 +91,26 @@ def take(home: Home) -> list[RawFile]:
 
 
 def taken(home: Home) -> dict[str, str]:
-    """Mark of each inbox file that was taken -> digest of its content, or why it could not be read."""
+    """Mark of each inbox file that was taken -> digest of its content, or why it could not be read.
+
+    Losing it is harmless: a file that is taken again adds nothing.
+    """
     try:
-        marks: dict[str, str] = orjson.loads(_ledger(home).read_bytes())
-    except FileNotFoundError:
+        marks = orjson.loads(_ledger(home).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
         return {}
-    return marks
+    return marks if isinstance(marks, dict) else {}
+
+
+def refused(home: Home) -> list[str]:
+    """A sentence for each file that still lies in the inbox as it was when it could not be read."""
+    told = [(mark.rsplit(":", 2), why) for mark, why in sorted(taken(home).items()) if why.startswith(UNREADABLE)]
+    return [
+        why.removeprefix(UNREADABLE)
+        for (name, size, changed), why in told
+        if (path := home.inbox / name).is_file()
+        and (path.stat().st_size, path.stat().st_mtime_ns) == (int(size), int(changed))
+    ]
 
 
 def _ledger(home: Home) -> Path:

@@ -9,11 +9,11 @@ import hmac
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -65,6 +65,21 @@ class Signal(Operator, frozen=True):
     scope: ClassVar[Literal["row", "corpus"]] = "row"
     gives: ClassVar[Mapping[str, Any]] = {}
     """Columns it adds and their Polars types."""
+    decided_later: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that only `relate` reads: changing one measures nothing again."""
+
+    def sketch_step(self) -> Step:
+        """The step without the parameters that are decided later: what `measure` and `sketch` depend on."""
+        whole = self.step()
+        kept = {k: v for k, v in whole.parameters.items() if k not in self.decided_later}
+        return whole.model_copy(update={"parameters": kept})
+
+    compares: ClassVar[bool] = False
+    """Whether it can say how similar two rows are."""
+
+    def compare(self, sketches: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        """`id` and `compared`, the similarity of each pair of `id` and `instead`."""
+        raise NotImplementedError
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """`id` and the columns of `gives`, one row for each row given."""
@@ -87,6 +102,11 @@ class Filter(Operator, frozen=True):
     """
 
     rejects: ClassVar[Literal["row", "target"]] = "row"
+
+    @property
+    def reason(self) -> str:
+        """What a row it rejects is said to be: the filter's name, unless the recipe gives another."""
+        return self.use
 
     def reject(self) -> pl.Expr:
         """Boolean expression over the columns of a conversation, its signals and its labels."""
@@ -188,6 +208,14 @@ class Split(BaseModel, frozen=True, extra="forbid"):
 Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
 
 
+class Formed(NamedTuple):
+    """The messages of an example, or the reasons why there is none."""
+
+    prompt: Sequence[Mapping[str, Any]] = ()
+    completion: Sequence[Mapping[str, Any]] = ()
+    reasons: tuple[str, ...] = ()
+
+
 class SetKind(Operator, frozen=True):
     """One kind of finetuning set: which rows become examples of it, and what each example consists of.
 
@@ -201,6 +229,8 @@ class SetKind(Operator, frozen=True):
     mix: Mix = {}
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
     split: Split = Split()
+    template: Literal["chatml", "llama3", "gemma", "mistral"] | None = None
+    """The chat template of the model to be trained; a release then proves that training learns every reply and nothing else."""
     export: tuple[str, ...] = ()
     """Formats to write; the first lies at the top of the export folder, each further one in a folder of its name."""
     check: dict[str, Threshold] = {}
@@ -218,14 +248,30 @@ class SetKind(Operator, frozen=True):
         """
         raise NotImplementedError
 
+    def forms(self) -> bool:
+        """Whether `form` is asked. It costs reading the text of every row picked, not only of those in the set."""
+        return False
+
+    def form(
+        self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+    ) -> Formed:
+        """The example that a picked row becomes: its messages as they are learned, or why it is none after all.
+
+        `row` has what else is known of the conversation behind the prompt: `tools`, `metadata`, `app`, `prompt_name`,
+        `prompt_version`, `model`. The same input must give the same answer: it is asked once to choose and once to write.
+        """
+        raise NotImplementedError
+
+    def report(self, chosen: pl.DataFrame, pool: pl.LazyFrame) -> dict[str, Any]:
+        """What people ask first about a set of this kind, for its notes. `chosen`: sets.PICKED of the examples."""
+        return {}
+
 
 class Export(Operator, frozen=True):
     """One trainer's file format."""
 
     takes: ClassVar[tuple[str, ...]]
     """The set kinds this format can hold."""
-    fewest: ClassVar[int] = 1
-    """Rows below which services that take this format refuse a file; a remark, not an error."""
 
     def reader(self) -> str:
         """Name of the reader that `validate_file` reads with."""
@@ -238,6 +284,27 @@ class Export(Operator, frozen=True):
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         """Names of what this example has and the format cannot carry."""
         return []
+
+    def fault(self, line: Mapping[str, Any]) -> str | None:
+        """Why the rules of the format refuse a rendered line, as a sentence: that example is left out. None for a sound one."""
+        return None
+
+    def file(self, split: str) -> str:
+        """Name of a split's data file, in the folder of the format."""
+        return f"{split}.jsonl"
+
+    def write(self, lines: Iterator[bytes], path: Path) -> None:
+        """Write the rendered lines, each a JSON object without a newline, into a data file."""
+        with path.open("wb") as file:
+            for line in lines:
+                file.write(line + b"\n")
+
+    def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
+        """Files that belong beside the data files. `files`: split -> name of its data file, for the splits with rows."""
+        return {}
+
+    def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:
+        """Read the companions back, together with the data files they speak of. Raises `ExportInvalid`."""
 
     def validate_file(self, path: Path) -> int:
         """Read the file back with a reader that is not the writer; the number of lines. Raises `ExportInvalid`."""

@@ -16,6 +16,7 @@ from flywheel.edits import EDITS
 from flywheel.kinds import Redaction, SetKind
 from flywheel.labels import FeedbackPolicy
 from flywheel.sets.reward import Reward
+from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.snapshots import Snapshot
 
 MEASURES = pl.Schema(
@@ -37,8 +38,8 @@ LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
     "duplicates": ("exact_group", "near_group"),
 }
 """What a split may be made by, and the columns of the pool that say which rows belong together."""
-ALONE = ("near_similarity",)
-"""Signal columns that are rightly null: a row without a near duplicate has no similarity."""
+ALONE = ("near_similarity", "benchmark_hit", "benchmark_share", "benchmark_span")
+"""Signal columns that are rightly null: a row without a near duplicate has no similarity, most repeat no benchmark."""
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
 ROWS_AT_ONCE = 50_000
 """Rows whose text is in memory at one time."""
@@ -151,7 +152,7 @@ def signals(signals: Snapshot, conversations: Snapshot) -> pl.DataFrame:
     nulls = rows.select(pl.col(must).null_count()).collect().row(0, named=True) if must else {}
     found = {"absent": absent, "repeated": signals.count() - _distinct(rows, "id"), **nulls}
     numbers = [c for c, t in columns.items() if t.is_numeric()]
-    words = [c for c, t in columns.items() if t == pl.String and not c.endswith("_group")]
+    words = [c for c, t in columns.items() if t == pl.String and not c.endswith(("_group", "_span"))]
     return _table(
         _one("unmeasured_rows", sum(found.values()), n),
         _per("unmeasured_rows", found, n),
@@ -167,7 +168,7 @@ def screened(screened: Snapshot, conversations: Snapshot, redactions: Sequence[R
     edits = screened.scan("edits").group_by(segment="edit").agg(value=pl.col("count").sum())
     return _table(
         _unaccounted_rows(conversations.scan(), screened.scan(), no, n),
-        _pii(screened, redactions, ("messages",)),
+        _pii(screened, redactions, ("messages", "tools")),
         _one("kept_share", _share(kept, n), n),
         _one("rows", kept, n),
         _per("rejected", _reasons(no), n),
@@ -199,8 +200,14 @@ def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
     )
 
 
-def candidate(wanted: SetKind, candidate: Snapshot, curated: Snapshot, redactions: Sequence[Redaction]) -> pl.DataFrame:
-    """Of a candidate set: everything the checks of a set name. Parents, groups and cells are counted anew from the pool and
+def candidate(
+    wanted: SetKind,
+    candidate: Snapshot,
+    curated: Snapshot,
+    redactions: Sequence[Redaction],
+    overlap: BenchmarkOverlap | None = None,
+) -> pl.DataFrame:
+    """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` looks for. Parents, groups and cells are counted anew from the pool and
     from the recipe, so that a fault in assembling is seen here and not repeated."""
     n = candidate.count()
     rows = candidate.scan().select(
@@ -214,8 +221,13 @@ def candidate(wanted: SetKind, candidate: Snapshot, curated: Snapshot, redaction
         _unaccounted_examples(rows, no, curated),
         _mix(wanted, candidate, rows),
         _leaks(wanted, rows, curated),
-        _pii(candidate, redactions, ("prompt", "completion", "rejected")),
-        _one("role_violations", n - _true(rows["roles"].str.contains(IN_ORDER)), n),
+        _pii(candidate, redactions, ("prompt", "completion", "rejected", "tools")),
+        _overlap(candidate, overlap),
+        _one(
+            "role_violations",
+            n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use == "corpus" else IN_ORDER)),
+            n,
+        ),
         _one("empty_replies", _true(rows["empty"]), n),
         _one("duplicate_rate", _share(_repeated_examples(rows, curated), n), n),
         _one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
@@ -370,9 +382,28 @@ def _pii(dataset: Snapshot, redactions: Sequence[Redaction], columns: Sequence[s
     ]
 
 
+def _overlap(candidate: Snapshot, overlap: BenchmarkOverlap | None) -> list[Row]:
+    """`benchmark_share`, the largest share of an item that an example holds, per benchmark; measured anew, for corrections
+    were never measured. Without benchmarks there is no such metric."""
+    if overlap is None or not overlap.files:
+        return []
+    messages = pl.concat_list([pl.col(c).fill_null([]) for c in ("prompt", "completion", "rejected")])
+    starts = range(0, candidate.count(), ROWS_AT_ONCE)
+    rows = [candidate.scan().select("id", messages=messages).slice(start, ROWS_AT_ONCE) for start in starts]
+    none = pl.LazyFrame(schema={"id": pl.String, **overlap.gives})
+    found = pl.concat([none, *(overlap.measure(r).collect().lazy() for r in rows)]).drop_nulls("benchmark_hit")
+    file = pl.col("benchmark_hit").str.split("#").list.first()
+    worst = _dict(found.group_by(segment=file).agg(value=pl.col("benchmark_share").max()))
+    n = candidate.count()
+    return [*_one("benchmark_share", max(worst.values(), default=0.0), n), *_per("benchmark_share", worst, n)]
+
+
 IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"
 """Roles by letter, prompt > completion: instructions stand first, tools answer only an assistant, the assistant is last and
 not alone. What the filter broken_roles lets pass is in order."""
+
+DOCUMENT = r"^>a$"
+"""A document of a corpus: no prompt, one text."""
 
 ROLE_LETTERS = {"system": "s", "developer": "s", "user": "u", "assistant": "a", "tool": "t"}
 

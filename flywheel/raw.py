@@ -68,6 +68,10 @@ class RawStore:
 
         Raises `RawUnreadable` when it cannot be opened, or when its compression is broken from the first byte.
         """
+        if source.exists() and not source.is_file() and not source.is_dir():
+            raise RawUnreadable(
+                f"{source} is no regular file; expected a log or feedback file. Write its content to a file, then name that."
+            )
         self.root.mkdir(parents=True, exist_ok=True)
         staged = self.root / f".staged-{uuid.uuid4().hex}"
         staged.mkdir()
@@ -76,13 +80,14 @@ class RawStore:
             total, size = hashlib.sha256(), 0
             try:
                 with source.open("rb") as src, (staged / name).open("wb") as dst:
+                    before = os.fstat(src.fileno())
                     while block := src.read(BLOCK):
                         total.update(block)
                         dst.write(block)
                         size += len(block)
                     dst.flush()
                     os.fsync(dst.fileno())
-                    before, after = os.fstat(src.fileno()), source.stat()
+                    after = source.stat()
                     if size != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
                         raise RawUnsettled(
                             f"{source} changed while it was read. Wait until its writer has closed it, then ingest it again."
@@ -161,6 +166,51 @@ def probe(path: Path, source: Path) -> None:
                 f"{source} cannot be read as {''.join(source.suffixes[-2:]) or 'text'}: {e}. "
                 "Expected JSON Lines (plain, .gz, .zst) or Parquet."
             ) from None
+
+
+BLANK = b" \t\r\xef\xbb\xbf"
+"""What may stand before the first character: white space, a byte order mark."""
+
+
+def refuse_no_log(path: Path) -> None:
+    """Raise `RawUnreadable` when a file has lines and none of them is a JSON object: a table, a picture, one JSON array.
+
+    For files that a person names. One that is dropped in is taken as it is, its lines quarantined: it may be a piece of a log.
+    """
+    first = b""
+    try:
+        for line in lines(path):
+            if _is_object(line.data):
+                return
+            first = first or line.data.lstrip(BLANK)
+    except (OSError, BrokenOff):  # `keep` tells
+        return
+    if first:
+        raise RawUnreadable(f"{path} is no log: {_instead(first)}. Expected JSON Lines: one JSON object on each line.")
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is a JSON object."""
+    data = line.lstrip(BLANK)
+    if not data.startswith(b"{"):
+        return False
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _instead(first: bytes) -> str:
+    """What a file without a JSON object on any line seems to be, by its first line."""
+    if first.startswith(b"["):
+        return "it is one JSON array; to make lines of it: jq -c '.[]' FILE > FILE.jsonl"
+    if first.startswith(b"{"):
+        return "it is one JSON document over several lines; to make a line of it: jq -c . FILE > FILE.jsonl"
+    try:
+        return f"none of its lines is JSON, the first is {first[:60].decode()!r}"
+    except UnicodeDecodeError:
+        return "it is no text"
 
 
 def lines(path: Path) -> Iterator[Line]:

@@ -4,6 +4,7 @@ import datetime as dt
 import gc
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -124,11 +125,11 @@ class Reader:
     def complete(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> dict[str, Any]:
         row["source"], row["raw"] = source.use, ref
         if source.gives == "feedback":
-            row["feedback_id"] = f"{source.use}:{row['native_id']}"
+            row["feedback_id"] = f"{source.use}:{plain_id(row['native_id'])}"
             row["actor"] = self.pseudonym(row["actor"])
             row["digest"] = said(row)
             return row
-        native, choice = row["native_id"], row.get("choice") or 0
+        native, choice = plain_id(row["native_id"]), row.get("choice") or 0
         row["id"] = f"{source.use}:{native}#{choice}" if choice else f"{source.use}:{native}"
         row["user"] = self.pseudonym(row.get("user"))
         if row.get("conversation_id") is None and row.get("half") is None:
@@ -165,6 +166,18 @@ class Reader:
             "quarantine": pl.DataFrame(self.quarantine, schema=QUARANTINE, orient="row"),
             "files": pl.DataFrame([counts], schema=FILES, orient="row"),
         }
+
+
+PLAIN_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,120}")
+
+
+def plain_id(native: str) -> str:
+    """An application's id as part of ours: as it is, or a hash of it where it is long or holds more than plain characters.
+
+    So an id never carries an e-mail address, markup or control characters into a file name, a manifest or a terminal, and "#",
+    by which we tell choices apart, is ours alone. Feedback still finds its call by the native id, which is kept.
+    """
+    return native if PLAIN_ID.fullmatch(native) else "sha-" + short_hash(native)[:24]
 
 
 def parsed(line: Line) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The recipe: the user's whole wish, read from one TOML file and validated before anything runs."""
 
+import keyword
 import math
 import re
 import tomllib
@@ -20,6 +21,7 @@ from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
+from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):
@@ -49,6 +51,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         """Every signal, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
         return tuple(named.get(use) or cls(use=use) for use, cls in SIGNALS.items())
+
+    @property
+    def overlap(self) -> BenchmarkOverlap:
+        """The signal that looks for benchmarks; it has no files where the recipe names none."""
+        return next(s for s in self.signals if isinstance(s, BenchmarkOverlap))
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -89,7 +96,11 @@ def read_recipe(path: Path) -> Recipe:
         ) from None
     except UnicodeDecodeError as e:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
-    return parse_recipe(text, str(path))
+    recipe = parse_recipe(text, str(path))
+    located = tuple(s.located(path.parent) if isinstance(s, BenchmarkOverlap) else s for s in recipe.signal)
+    recipe = recipe.model_copy(update={"signal": located})
+    recipe.overlap.read()
+    return recipe
 
 
 def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
@@ -104,21 +115,17 @@ def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
         raise RecipeInvalid(_sentences(where, e)) from None
     if faults := _faults(recipe):
         raise RecipeInvalid(f"{where} asks for what cannot be:\n" + "\n".join(f"  {f}" for f in faults))
-    return recipe
+    if recipe.overlap.files:
+        return recipe
+    # Without benchmarks there is nothing to look for: the check is declared off, never passed unseen.
+    off = {LEAKS: Threshold(severity="off")}
+    return recipe.model_copy(update={"set": tuple(s.model_copy(update={"check": off | s.check}) for s in recipe.set)})
 
 
-RESERVED = (
-    "raw_files",
-    "conversations",
-    "feedback",
-    "labels",
-    "signals",
-    "screened",
-    "curated",
-    "catalog",
-    "parts",
-    "staging",
-)
+LEAKS = "no_benchmark_leaks"
+"""The check that needs benchmark files."""
+
+RESERVED = (*(a for a in targets.ASSETS if a not in ("set", "release")), "measurements", "catalog", "parts", "staging")
 """Names no set may have: other datasets and folders have them."""
 
 
@@ -127,12 +134,14 @@ def _faults(recipe: Recipe) -> list[str]:
     given = {column: dtype for signal in recipe.signals for column, dtype in signal.gives.items()}
     types: dict[str, Any] = {**CONVERSATIONS, **LABELS, **given}
     known = [*SLIM, *LABEL_COLUMNS, *given]
+    corpus = {column for signal in recipe.signals if signal.scope == "corpus" for column in signal.gives}
+    alone = [c for c in known if c not in corpus]
     axes = sorted(
         {"task"} | {c for c in known if types[c] in (pl.String, pl.Boolean, pl.Date) or types[c].is_integer()}
     )
     faults = []
     for group in ("signal", "edit", "filter"):
-        uses = [op.use for op in getattr(recipe, group)]
+        uses = [op.reason if isinstance(op, Filter) else op.use for op in getattr(recipe, group)]
         faults += [
             f'{group}: "{u}" is there {uses.count(u)} times; expected once.'
             for u in sorted(set(uses))
@@ -140,10 +149,11 @@ def _faults(recipe: Recipe) -> list[str]:
         ]
     for i, op in enumerate(recipe.filter):
         for column in op.needs:
-            if column not in known:
+            if column not in alone:
                 faults.append(
-                    f'filter.{i}.{op.use} needs the column "{column}", which no signal and no label gives.{nearest(column, known)}'
+                    f'filter.{i}.{op.use} needs the column "{column}", which no label and no signal of single rows gives.{nearest(column, alone)}'
                 )
+    faults += _benchmark_faults(recipe)
     names = [s.name for s in recipe.set]
     faults += [
         f'set: the name "{n}" is used {names.count(n)} times; give each set its own.'
@@ -163,10 +173,23 @@ def _faults(recipe: Recipe) -> list[str]:
     return faults
 
 
+def _benchmark_faults(recipe: Recipe) -> Iterator[str]:
+    """What asks for benchmarks although the recipe names no file of any."""
+    if recipe.overlap.files:
+        return
+    cure = 'name benchmark files: [[signal]] use = "benchmark_overlap", files = ["benchmarks/NAME.jsonl"].'
+    yield from (f"filter.{i}.benchmark_leak: {cure}" for i, f in enumerate(recipe.filter) if f.use == "benchmark_leak")
+    for i, wanted in enumerate(recipe.set):
+        if (bound := wanted.check.get(LEAKS)) and bound.severity != "off":
+            yield f"set.{i}.{wanted.name}.check.{LEAKS}: {cure}"
+
+
 def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
     """The faults of one set, each beginning with the field it is about."""
     if wanted.name in RESERVED:
         yield f'name: "{wanted.name}" is the name of something else; expected any but {", ".join(RESERVED)}.'
+    if wanted.name.endswith("_checks") or keyword.iskeyword(wanted.name):
+        yield f'name: "{wanted.name}" is a name that Dagster or Python keeps for itself; choose another.'
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
     for axis, shares in wanted.mix.items():

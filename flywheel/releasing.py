@@ -10,6 +10,7 @@ from flywheel.expectations import Finding
 from flywheel.home import Home
 from flywheel.kinds import SetKind
 from flywheel.records import canonical, short_hash
+from flywheel.releases import remember
 from flywheel.snapshots import Snapshot, replace_synced
 from flywheel.stages.export import Release, export, may_release
 from flywheel.targets import Target, set_targets
@@ -44,7 +45,7 @@ def plain(finding: Finding) -> dict[str, Any]:
 
 
 def release(home: Home, wanted: SetKind) -> Release:
-    """Release the newest candidate of a set: gate, files, pointer.
+    """Release the newest candidate of a set: gate, files, pointer, and its place in the order of releases.
 
     Raises `ReleaseRefused` with every reason when a blocking check failed, or was not run on this very snapshot with the bounds
     of today's recipe; the release before it stays.
@@ -54,4 +55,6 @@ def release(home: Home, wanted: SetKind) -> Release:
     known = verdicts(home, candidate, targets)
     if reasons := may_release(known, targets):
         raise ReleaseRefused(f"{wanted.name} {candidate.version[:12]} is not released: " + " ".join(reasons))
-    return export(home, wanted, candidate, known)
+    made = export(home, wanted, candidate, known)
+    remember(home, wanted.name, made.version)
+    return made

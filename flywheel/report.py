@@ -34,14 +34,19 @@ def build_summary(home: str, result: Fact) -> RenderableType:
         _heading("Sets"),
         _sets(result["sets"], checks),
         *_checks(checks),
-        *[Text(f"✗ {plain(e.get('error') or e.get('message') or e)}", style="red") for e in result.get("errors", ())],
+        *_errors(result),
         _next(home, result),
     )
 
 
 def check_summary(result: Fact) -> RenderableType:
     """Every check that did not pass, and the count of those that did."""
-    return Group(*_checks(result["checks"]))
+    return Group(*_checks(result["checks"]), *_errors(result))
+
+
+def _errors(result: Fact) -> list[RenderableType]:
+    """What stopped a step, a sentence each."""
+    return [Text(f"✗ {plain(e['error'])}", style="red") for e in result.get("errors", ())]
 
 
 def _heading(text: str) -> Text:

@@ -19,7 +19,7 @@ from flywheel.records import digests, message
 EDITS_MADE = pl.Schema(
     {
         "id": pl.String,
-        "message": pl.Int32,  # index in the conversation, from 0
+        "message": pl.Int32,  # index in the conversation, from 0; -1 for the tools offered with it
         "field": pl.String,  # of the message
         "edit": pl.String,
         "count": pl.Int32,  # values replaced; for an edit that is no redaction, texts changed
@@ -28,10 +28,13 @@ EDITS_MADE = pl.Schema(
     }
 )
 
-PLAIN = ("content", "name", "reasoning", "refusal")
+PLAIN = ("content", "name", "reasoning", "refusal", "tool_call_id")
 STRUCTURED = ("parts", "tool_calls", "extra")
-"""Fields that hold JSON: their string leaves are the texts."""
+"""Fields that hold JSON: their string leaves are the texts, and in the arguments of a call the keys, too."""
+NO_PROSE = ("tool_calls", "extra", "name", "tool_call_id", "tools")
 
+TEXTS = ("messages", "tools")
+"""Columns of a conversation that hold text."""
 ROUNDS = 4
 """One edit may uncover what another was looking for; the edits are repeated until nothing changes, at most so often."""
 
@@ -56,7 +59,7 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
     """
     if not edits or rows.is_empty():
         return rows, pl.DataFrame(schema=EDITS_MADE)
-    fields = _exploded(rows, "messages").select("field", "value", "prose").unique()
+    fields = pl.concat([_exploded(rows, column).select("field", "value", "prose") for column in TEXTS]).unique()
     leaves = {place: _leaves(*place) for place in fields.rows()}
     texts = _Texts(edits, secret)
     texts.learn({key for keys in leaves.values() for key in keys})
@@ -64,9 +67,8 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
     if not touched:
         return rows, pl.DataFrame(schema=EDITS_MADE)
     places = pl.DataFrame(touched, schema=fields.schema, orient="row")
-    affected = (
-        _exploded(rows, "messages").join(places, on=["field", "value", "prose"], how="semi").select("row").unique()
-    )
+    every = pl.concat([_exploded(rows, column) for column in TEXTS])
+    affected = every.join(places, on=["field", "value", "prose"], how="semi").select("row").unique()
     numbered = rows.with_row_index("row")
     old = numbered.join(affected, on="row", how="semi")
     new, made = [], []
@@ -74,8 +76,10 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
         messages = [message(m) for m in row["messages"]]
         for at, one in enumerate(messages):
             made += [(row["id"], at, *change) for change in texts.apply(one)]
-        new.append({"messages": messages, **digests(messages, row["tools"])})
-    columns = ["messages", "digest", "prompt_digest", "reply_digest"]
+        offered: dict[str, str | None] = {"tools": row["tools"]}
+        made += [(row["id"], -1, *change) for change in texts.apply_field(offered, "tools", prose=False)]
+        new.append({"messages": messages, **offered, **digests(messages, offered["tools"])})
+    columns = ["messages", "tools", "digest", "prompt_digest", "reply_digest"]
     fresh = old.with_columns(pl.DataFrame(new, schema={name: rows.schema[name] for name in columns}).get_columns())
     kept = numbered.join(affected, on="row", how="anti")
     return pl.concat([kept, fresh]).sort("row").drop("row"), pl.DataFrame(made, schema=EDITS_MADE, orient="row")
@@ -92,11 +96,11 @@ def rewrite_text(texts: pl.Series, edits: Sequence[Edit], secret: bytes) -> pl.S
 
 
 def residue(
-    rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequence[str] = ("messages",)
+    rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequence[str] = TEXTS
 ) -> pl.DataFrame:
     """Values the redactions still find in any text of the rows.
 
-    `columns` name lists of messages. Gives `label`, `count`: one row for each redaction, 0 where nothing is found.
+    `columns` name lists of messages, or JSON such as the tools offered. Gives `label`, `count`: one row for each redaction, 0 where nothing is found.
     """
     times: Counter[str] = Counter()
     for column in columns:
@@ -160,22 +164,23 @@ class _Texts:
         made: list[tuple[str, str, int, int, int]] = []
         content, parts = one["content"], one["parts"]
         for name in (*PLAIN, *STRUCTURED):
-            value = one[name]
-            if value is None:
-                continue
-            prose = _is_prose(name, one["role"])
-            leaves = [key for key in _leaves(name, value, prose) if key in self.changed]
-            if not leaves:
-                continue
-            one[name] = _rebuilt(name, value, partial(self.of, prose=prose))
-            total: dict[str, list[int]] = {}
-            for key in leaves:
-                for edit, numbers in self.changed[key].made.items():
-                    total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0]), numbers, strict=True)]
-            made += [(name, edit, *numbers) for edit, numbers in total.items()]  # type: ignore[misc]
+            made += self.apply_field(one, name, _is_prose(name, one["role"]))
         if content is not None and parts is not None and one["parts"] is not None:
             self._rejoin(one, content, parts)
         return made
+
+    def apply_field(self, one: dict[str, str | None], name: str, prose: bool) -> list[tuple[str, str, int, int, int]]:
+        """Rewrite one field in place. Gives (field, edit, count, chars_before, chars_after) of each change."""
+        value = one[name]
+        leaves = [] if value is None else [key for key in _leaves(name, value, prose) if key in self.changed]
+        if value is None or not leaves:
+            return []
+        one[name] = _rebuilt(name, value, partial(self.of, prose=prose))
+        total: dict[str, list[int]] = {}
+        for key in leaves:
+            for edit, numbers in self.changed[key].made.items():
+                total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0]), numbers, strict=True)]
+        return [(name, edit, *numbers) for edit, numbers in total.items()]  # type: ignore[misc]
 
     def _rejoin(self, one: dict[str, str | None], content: str, parts: str) -> None:
         """Make the content the joined text of the rewritten parts again, if it was that before."""
@@ -190,11 +195,23 @@ class _Texts:
 
 
 def _is_prose(name: str, role: str | None) -> bool:
-    return name not in ("tool_calls", "extra", "name") and role not in ("tool", "function")
+    return name not in NO_PROSE and role not in ("tool", "function")
 
 
 def _exploded(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Every text field of every message: `row` (index), `field`, `value`, `prose`."""
+    """Every text field of every message, or of a column of JSON each value: `row` (index), `field`, `value`, `prose`."""
+    if rows.schema[column] == pl.String:
+        return (
+            rows.lazy()
+            .select(
+                pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"),
+                pl.lit(column).alias("field"),
+                pl.col(column).alias("value"),
+                pl.lit(False).alias("prose"),
+            )
+            .filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+            .collect()
+        )
     one = (
         rows.lazy()
         .select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"), pl.col(column).alias("one"))
@@ -205,7 +222,7 @@ def _exploded(rows: pl.DataFrame, column: str) -> pl.DataFrame:
             "row",
             pl.lit(name).alias("field"),
             pl.col("one").struct.field(name).alias("value"),
-            pl.lit(name not in ("tool_calls", "extra", "name"))
+            pl.lit(name not in NO_PROSE)
             .and_(~pl.col("one").struct.field("role").is_in(["tool", "function"]).fill_null(False))
             .alias("prose"),
         ).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
@@ -235,9 +252,10 @@ _STRING = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:\s*)?', re.DOT
 
 
 def _in_json(value: str, change: Callable[[str], str], wire: bool) -> str:
-    """JSON with `change` applied to each string that is no key; every other byte stays as it was written.
+    """JSON with `change` applied to each string; every other byte stays as it was written.
 
-    `wire`: this is a message's own structure, where `type` and `id` tie things together and `arguments` is JSON in a string.
+    `wire`: this is a message's own structure, whose keys and `type` are left alone and where `arguments` is JSON in a string;
+    elsewhere keys are text like any other.
     Text that is no JSON is taken as it is.
     """
     try:
@@ -251,9 +269,10 @@ def _in_json(value: str, change: Callable[[str], str], wire: bool) -> str:
         text = orjson.loads(m["string"])
         if m["colon"]:
             key, key_end = text, m.end()
-            return m.group()
+            new = text if wire else change(text)
+            return m.group() if new == text else orjson.dumps(new).decode() + m["colon"]
         name = key if wire and key_end == m.start() else ""
-        if name in ("type", "id"):
+        if name == "type":
             return m.group()
         new = _in_json(text, change, wire=False) if name == "arguments" else change(text)
         return m.group() if new == text else orjson.dumps(new).decode()

@@ -3,6 +3,7 @@
     HOME/snapshots/parts/<ab>/<key>/<table>.parquet + part.json    one part of a dataset, named by the hash of its cause
     HOME/snapshots/<dataset>/<derivation key>.json                 a manifest: derivation, version, parts
     HOME/snapshots/<dataset>/HEAD                                  the key of the newest manifest
+    HOME/snapshots/<set>/releases.jsonl                            its releases, first to last (see releasing.py)
 
 A part is staged, synced and renamed into place; a manifest is linked only if absent; HEAD is replaced. So a crash at any
 moment leaves either the whole or nothing, and the next run takes up what was finished.
@@ -86,6 +87,15 @@ class Snapshot:
         return next((p for p in self.parts if p.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was published, without its parts: cheap to list, however many there are."""
+
+    name: str
+    key: str
+    version: str
+
+
 class Store:
     """The snapshots of one home."""
 
@@ -99,17 +109,23 @@ class Store:
         return self.root / "parts" / key[:2] / key
 
     def stored(self, name: str, key: str) -> StoredPart | None:
-        """The part with this cause, or None if it was never made."""
+        """The part with this cause, or None if it was never made, or lost a file or its end: it is to be made again.
+
+        Raises `SnapshotDamaged` when its description cannot be read.
+        """
         folder = self._part_folder(key)
         try:
-            facts = json.loads((folder / "part.json").read_bytes())
+            facts = json.loads((folder / "part.json").read_bytes())["tables"]
+            tables = {t: StoredTable(folder / f"{t}.parquet", f["digest"], f["rows"]) for t, f in facts.items()}
+            sizes = {t: table.path.stat().st_size for t, table in tables.items()}
+            whole = all(f.get("size", sizes[t]) == sizes[t] for t, f in facts.items())
         except FileNotFoundError:
             return None
-        return StoredPart(
-            name,
-            key,
-            {t: StoredTable(folder / f"{t}.parquet", f["digest"], f["rows"]) for t, f in facts["tables"].items()},
-        )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise SnapshotDamaged(
+                f"{folder / 'part.json'} is damaged. Delete the folder {folder}, then run: flywheel build"
+            ) from None
+        return StoredPart(name, key, tables) if whole else None
 
     def put(self, part: Part, schemas: Mapping[str, pl.Schema]) -> StoredPart:
         """Make a part and publish it; if another process was first, theirs is kept."""
@@ -125,15 +141,17 @@ class Store:
                     )
                 path = folder / f"{table}.parquet"
                 frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True)
-                facts[table] = {"digest": file_digest(path), "rows": frame.height}
+                facts[table] = {"digest": file_digest(path), "rows": frame.height, "size": path.stat().st_size}
                 sync(path)
             write_synced(folder / "part.json", canonical({"tables": facts}))
             target = self._part_folder(part.key)
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists() and self.stored(part.name, part.key) is None:  # it lost a file
+                target.rename(folder.with_suffix(".lost"))
             try:
                 folder.rename(target)
             except OSError:  # a non-empty folder is there: published by someone else
-                if not (target / "part.json").exists():
+                if self.stored(part.name, part.key) is None:
                     raise
             sync(target.parent)
         made = self.stored(part.name, part.key)
@@ -147,8 +165,8 @@ class Store:
         try:
             yield folder
         finally:
-            if folder.exists():
-                shutil.rmtree(folder, ignore_errors=True)
+            for left in (folder, folder.with_suffix(".lost")):
+                shutil.rmtree(left, ignore_errors=True)
 
     def sweep(self) -> int:
         """Remove what a killed run left half-made. Call only while holding the home's lock. Returns how many."""
@@ -177,8 +195,7 @@ class Store:
             dataset.name, version, key, dataset.derivation, tuple(parts), dataset.schemas, dataset.notes, tuple(made)
         )
         folder = self.root / dataset.name
-        known = self._read(dataset.name, key)
-        if known is None or known.version != version or made:
+        if made or self._version(folder / f"{key}.json") != version:
             if dataset.accounts_for is not None:
                 rejected = snapshot.scan("rejected") if "rejected" in dataset.schemas else None
                 account(dataset.name, dataset.accounts_for, snapshot.scan(), rejected)
@@ -198,6 +215,13 @@ class Store:
             replace_synced(folder / "HEAD", key.encode())
         return snapshot
 
+    def _version(self, manifest: Path) -> str | None:
+        """The version a manifest gives; None when it is not there or damaged: then it is written anew."""
+        try:
+            return str(self._body(manifest)["version"])
+        except (FileNotFoundError, SnapshotDamaged):
+            return None
+
     def head_key(self, name: str) -> str | None:
         """Key of the newest manifest of a dataset."""
         try:
@@ -214,22 +238,37 @@ class Store:
         return found
 
     def find(self, name: str, version: str) -> Snapshot | None:
-        """A snapshot by (the start of) its version."""
-        return next((s for s in self.history(name) if s.version.startswith(version)), None)
+        """A snapshot by (the start of) its version: the newest one if it has it, else the first by key."""
+        head = self.head_key(name)
+        keys = [m.key for m in self.history(name) if m.version.startswith(version)]
+        return self._read(name, min(keys, key=lambda k: (k != head, k))) if keys else None
 
-    def history(self, name: str) -> list[Snapshot]:
-        """Every snapshot of a dataset, oldest manifest first."""
-        folder = self.root / name
-        files = sorted(folder.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name)) if folder.exists() else []
-        return [s for f in files if (s := self._read(name, f.stem)) is not None]
+    def history(self, name: str) -> list[Manifest]:
+        """Everything ever published under a name, by key: reads the manifests and none of their parts."""
+        return [Manifest(name, f.stem, self._body(f)["version"]) for f in sorted((self.root / name).glob("*.json"))]
 
     def names(self) -> list[str]:
         """Datasets that have a HEAD."""
         return sorted(p.parent.name for p in self.root.glob("*/HEAD"))
 
-    def _read(self, name: str, key: str) -> Snapshot | None:
+    def _body(self, manifest: Path) -> dict[str, Any]:
+        """What a manifest says. Raises `SnapshotDamaged` when it is none."""
+        data = manifest.read_bytes()
         try:
-            body = json.loads((self.root / name / f"{key}.json").read_bytes())
+            body: dict[str, Any] = json.loads(data)
+            if missing := {"version", "derivation", "parts", "schemas", "notes"} - set(body):
+                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+            body["derivation"] = Derivation.model_validate(body["derivation"])
+        except (ValueError, TypeError) as e:
+            raise SnapshotDamaged(
+                f"the manifest {manifest} is damaged ({str(e).splitlines()[0]}). Delete it, then run: flywheel build"
+            ) from None
+        return body
+
+    def _read(self, name: str, key: str) -> Snapshot | None:
+        manifest = self.root / name / f"{key}.json"
+        try:
+            body = self._body(manifest)
         except FileNotFoundError:
             return None
         parts = []
@@ -240,12 +279,12 @@ class Store:
                     f"{name}: part {entry['name']} ({entry['key']}) is named by the manifest but not there. Run: flywheel build"
                 )
             parts.append(part)
-        schemas = {t: parts[0].scan(t).collect_schema() for t in body["schemas"]}
+        schemas = {t: _schema(parts[0].tables[t].path) for t in body["schemas"]}
         return Snapshot(
             name,
             body["version"],
             key,
-            Derivation.model_validate(body["derivation"]),
+            body["derivation"],
             tuple(parts),
             schemas,
             body["notes"],
@@ -255,7 +294,12 @@ class Store:
         """Re-hash every stored table; one sentence for each that no longer has its bytes."""
         bad = []
         for facts in sorted(self.root.glob("parts/*/*/part.json")):
-            for table, fact in json.loads(facts.read_bytes())["tables"].items():
+            try:
+                tables = json.loads(facts.read_bytes())["tables"]
+            except (ValueError, KeyError, TypeError):
+                bad.append(f"{facts} is damaged.")
+                continue
+            for table, fact in tables.items():
                 path = facts.parent / f"{table}.parquet"
                 if not path.exists():
                     bad.append(f"{path} is missing.")
@@ -270,6 +314,16 @@ def _nothing(schemas: Mapping[str, pl.Schema]) -> Part:
     return Part(
         "none", cause("none", canonical(names)), lambda: {t: pl.DataFrame(schema=s) for t, s in schemas.items()}
     )
+
+
+def _schema(table: Path) -> pl.Schema:
+    """The columns of a stored table. Raises `SnapshotDamaged` when it is no Parquet file any more."""
+    try:
+        return pl.scan_parquet(table, glob=False).collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as e:
+        raise SnapshotDamaged(
+            f"{table} cannot be read ({str(e).splitlines()[0]}). Delete the folder {table.parent}, then run: flywheel build"
+        ) from None
 
 
 def _names(schema: pl.Schema) -> dict[str, str]:

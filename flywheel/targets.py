@@ -142,6 +142,14 @@ _SETS = (
     ),
     _NO_PII_IS_LEFT,
     Target(
+        name="no_benchmark_leaks",
+        metric="benchmark_share",
+        unit="share",
+        says="{value} of a benchmark's item in one of {n} rows",
+        next_step="Add the filter benchmark_leak to the recipe. A correction that holds the item has to go from the feedback.",
+        max=0.5,
+    ),
+    Target(
         name="roles_are_in_order",
         metric="role_violations",
         unit="count",

@@ -20,7 +20,7 @@ DOORS = {
     "great_expectations": {"flywheel/expectations.py"},
     "duckdb": {"flywheel/catalog.py"},
     "openai": {"flywheel/chat.py", "flywheel/exports/openai.py"},
-    "datasets": {"flywheel/exports/trl.py"},
+    "datasets": {"flywheel/exports/huggingface.py", "flywheel/exports/trl.py"},
     "socket": {"assets/launch.py", "flywheel/doctor.py"},
     "requests": set(),
     "httpx": set(),

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 
@@ -10,37 +12,19 @@ import orjson
 import polars as pl
 import pytest
 
-from flywheel.catalog import COPIED, OWN, VIEWS, Catalog, state
-from flywheel.errors import UnknownRow
+from flywheel.catalog import Catalog, state
+from flywheel.catalog_tables import COPIED, OWN, VIEWS
+from flywheel.errors import SnapshotDamaged, UnknownRow
 from flywheel.home import Home
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.lineage import Dataset, Derivation, Part, Step, cause
+from flywheel.reader import FILES
 from flywheel.records import FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
+from flywheel.rewriting import EDITS_MADE
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from tests.build import chat, rows
 
 STRINGS = pl.List(pl.String)
-FILES = pl.Schema(
-    {
-        "file": pl.String,
-        "name": pl.String,
-        "size": pl.Int64,
-        "lines": pl.Int64,
-        "accepted": pl.Int64,
-        "quarantined": pl.Int64,
-    }
-)
-EDITS = pl.Schema(
-    {
-        "id": pl.String,
-        "message": pl.Int32,
-        "field": pl.String,
-        "edit": pl.String,
-        "count": pl.Int32,
-        "chars_before": pl.Int32,
-        "chars_after": pl.Int32,
-    }
-)
 LOG = b'{"id": "r1"}\n{"id": "r2", "text": "\xe2\x80\xa8"}\nbroken\n{"id": "r3"}\n{"id": "r1"}\n'
 EVENTS = b'{"event": "f1"}\n{"event": "f2"}\n'
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -139,7 +123,7 @@ def set_home(home, kept, rejected):
 
 
 def export(home, snapshot):
-    """Write what a release writes, as far as the catalog reads it."""
+    """Write what a release writes, as far as the catalog reads it. Returns the name of the folder."""
     folder = home.exports / snapshot.name / snapshot.version[:12]
     folder.mkdir(parents=True)
     rows = snapshot.scan().collect()
@@ -151,6 +135,7 @@ def export(home, snapshot):
     current = folder.parent / "current"
     current.unlink(missing_ok=True)
     current.symlink_to(folder.name)
+    return folder.name
 
 
 @pytest.fixture
@@ -233,7 +218,7 @@ def home(tmp_path):
     publish(
         home,
         "screened",
-        {"rows": screened, "rejected": frame(REJECTED, refused), "edits": frame(EDITS, edit)},
+        {"rows": screened, "rejected": frame(REJECTED, refused), "edits": frame(EDITS_MADE, edit)},
         ["conversations", "signals", "labels"],
     )
     pool = screened.filter(pl.col("id") != "openai_chat:r2").select(*SLIM, "undesired")
@@ -376,3 +361,24 @@ def test_a_home_that_moved_is_found_again(home, tmp_path):
     with Catalog.open(moved) as catalog:
         assert catalog.rows("SELECT count(*) AS n FROM conversation_text") == [{"n": 4}]
         assert catalog.why("r1")["sources"][0]["file"].startswith(str(tmp_path / "moved"))
+
+
+def test_what_it_holds_is_told_by_content_alone(home, tmp_path):
+    before = state(home)
+    shutil.copytree(home.path, tmp_path / "copy", symlinks=True, copy_function=shutil.copy)
+    for file in (tmp_path / "copy").rglob("*.json"):
+        os.utime(file)
+    copy = Home.open(tmp_path / "copy")
+    assert state(copy) == before
+    with Catalog.open(copy) as catalog:
+        assert catalog.state == before
+        assert catalog.rows("SELECT path FROM releases")[0]["path"].startswith(str(tmp_path / "copy"))
+
+
+def test_a_damaged_table_is_named_with_its_cure(home):
+    table = home.store.head("curated").parts[0].tables["rows"].path
+    table.write_bytes(b"x" * table.stat().st_size)
+    with pytest.raises(
+        SnapshotDamaged, match=r"rows\.parquet cannot be read .* Delete the folder .*, then run: flywheel build"
+    ):
+        Catalog.open(home)

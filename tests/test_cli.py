@@ -281,6 +281,11 @@ def test_diff_of_a_set_there_is_not(home, capsys):
 # --- build
 
 
+def test_check_of_a_home_without_data_says_so(home, capsys):
+    assert run(["check", "--home", str(home.path)]) == 1
+    assert 'dataset "raw_files" has not been made yet. Run: flywheel build' in capsys.readouterr().err
+
+
 def test_build_refuses_before_it_starts(home, capsys):
     assert run(["build", "--home", str(home.path)]) == 1
     assert "there is nothing to build from" in capsys.readouterr().err

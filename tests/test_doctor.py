@@ -1,6 +1,7 @@
 """Every examination of the doctor: well in a new home, and what it says of each thing broken on purpose."""
 
 import json
+import os
 import socket
 
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from flywheel.doctor import examine
 from flywheel.home import Home
+from flywheel.inbox import take
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.snapshots import file_digest
 
@@ -51,6 +53,7 @@ def test_a_sound_home_is_well(home, port):
             "home",
             "writable",
             "recipe",
+            "inbox",
             "raw files",
             "snapshots",
             "exports",
@@ -65,6 +68,14 @@ def test_a_sound_home_is_well(home, port):
     ]
 
 
+def dropped_garbage(home):
+    """Drop a file that is not what its name says, and let it be taken."""
+    file = home.inbox / "logs" / "bad.jsonl.gz"
+    file.write_bytes(b"not gzip")
+    os.utime(file, (1e9, 1e9))
+    take(home)
+
+
 def spoil(path, data=b"spoiled"):
     path.chmod(0o644)
     path.write_bytes(data)
@@ -77,6 +88,7 @@ def spoil(path, data=b"spoiled"):
         (lambda h: h.key_file.unlink(), "home", "Restore pseudonym.key from a backup"),
         (lambda h: h.key_file.chmod(0o644), "home", "can be read by others. Run: chmod 600"),
         (lambda h: h.recipe_file.write_text('name = "a"\n[[filter]]\nuse = "x"'), "recipe", 'there is no "x"'),
+        (lambda h: dropped_garbage(h), "inbox", "bad.jsonl.gz cannot be read as .jsonl.gz"),
         (lambda h: spoil(h.raw.files()[0].path), "raw files", "log.jsonl"),
         (
             lambda h: spoil(h.store.head("odd").parts[0].tables["rows"].path),

@@ -1,10 +1,12 @@
 """The home folder: made once, kept for ever, opened only when whole, held by one writer at a time."""
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 import yaml
 
@@ -130,8 +132,35 @@ def test_waiting_for_the_lock(held):
         assert other.wait(5) == 0
 
 
-@pytest.mark.parametrize(("number", "expected"), [(28, FlywheelError), (122, FlywheelError), (2, OSError)])
-def test_a_full_disk_is_a_sentence(number, expected):
-    with pytest.raises(expected) as e, disk_errors():
-        raise OSError(number, os.strerror(number))
-    assert ("the disk is full" in str(e.value)) is (expected is FlywheelError)
+def behind(error):
+    """An error that another one led to."""
+    try:
+        try:
+            raise error
+        except Exception as e:
+            raise RuntimeError("step failed") from e
+    except RuntimeError as e:
+        return e
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, os.strerror(28)), "the disk is full: nothing half-written was kept"),
+        (OSError(122, os.strerror(122)), "the disk is full: "),
+        (sqlite3.OperationalError("database or disk is full"), "the disk is full: "),
+        (sqlite3.OperationalError("disk I/O error"), "the disk is full or failing: "),
+        (behind(pl.exceptions.ComputeError("No space left on device (os error 28)")), "the disk is full: "),
+        (OSError(2, os.strerror(2)), None),
+        (sqlite3.OperationalError("database is locked"), None),
+    ],
+)
+def test_a_full_disk_is_a_sentence_whoever_met_it(error, said):
+    with pytest.raises(FlywheelError if said else type(error)) as e, disk_errors():
+        raise error
+    assert said is None or said in str(e.value)
+
+
+def test_other_sentences_pass_through():
+    with pytest.raises(HomeMissing, match="no home"), disk_errors():
+        raise HomeMissing("no home")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.home import Home
-from flywheel.inbox import GIVEN_UP_AFTER, take, taken, waiting
+from flywheel.inbox import GIVEN_UP_AFTER, refused, take, taken, waiting
 
 LINE = b'{"id": "r1"}\n'
 
@@ -91,3 +91,15 @@ def test_an_unreadable_file_is_remembered_and_the_others_go_on(home: Home) -> No
     assert [f.name for f in take(home)] == ["b.jsonl"]
     assert next(v for k, v in taken(home).items() if k.startswith("logs/a.parquet")).startswith("unreadable: ")
     assert names(home) == ([], [])
+    (told,) = refused(home)
+    assert "a.parquet cannot be read as .parquet" in told
+    drop(home, "logs/a.parquet", b"mended: no longer what was refused", age=50)
+    assert refused(home) == []
+
+
+def test_a_damaged_list_of_what_was_taken_is_harmless(home: Home) -> None:
+    drop(home, "logs/a.jsonl", LINE)
+    take(home)
+    (home.path / "raw" / "inbox.json").write_bytes(b"{")
+    assert take(home) == []  # taken again, and nothing new
+    assert len(taken(home)) == 1

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 
 import orjson
 import polars as pl
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from flywheel import raw as raw_module
 from flywheel.errors import RawChanged, RawUnreadable
-from flywheel.raw import BrokenOff, RawStore, lines, safe_name
+from flywheel.raw import BrokenOff, RawStore, lines, refuse_no_log, safe_name
 
 PACK = {".jsonl": bytes, ".jsonl.gz": gzip.compress, ".jsonl.zst": zstandard.ZstdCompressor().compress}
 
@@ -71,6 +72,36 @@ def test_a_file_that_is_not_what_it_says_is_refused(tmp_path, name, data, says):
     with pytest.raises(RawUnreadable, match=says):
         store(tmp_path).keep(wrote(tmp_path / name, data))
     assert store(tmp_path).files() == []
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")  # reading it would wait for a writer
+    with pytest.raises(RawUnreadable, match=r"pipe\.jsonl is no regular file"):
+        store(tmp_path).keep(tmp_path / "pipe.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("t.csv", b"id,text\n1,hello\n", "none of its lines is JSON, the first is 'id,text'"),
+        ("p.png", b"\x89PNG\r\n\x1a\n\0", "it is no text"),
+        ("a.json", b'[{"id": 1}]', "it is one JSON array; to make lines of it: jq"),
+        ("a.json", b'\xef\xbb\xbf{\n  "id": 1\n}\n', "it is one JSON document over several lines"),
+        ("a.jsonl.gz", gzip.compress(b"1\n2\n"), "none of its lines is JSON, the first is '1'"),
+        ("a.jsonl", b'garbage\n\xff\n{"id": 1}\n', None),  # one good line is enough
+        ("a.jsonl", b'\xef\xbb\xbf{"id": 1}', None),
+        ("a.jsonl", b"", None),
+        ("a.jsonl", b"\n\n", None),
+        ("a.jsonl.gz", b"not gzip", None),  # `keep` tells
+    ],
+)
+def test_a_file_without_a_json_object_is_no_log(tmp_path, name, data, says):
+    file = wrote(tmp_path / name, data)
+    if says is None:
+        return refuse_no_log(file)
+    with pytest.raises(RawUnreadable, match="is no log: ") as e:
+        refuse_no_log(file)
+    assert says in str(e.value)
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path):

@@ -75,9 +75,9 @@ FAULTS = [
     # operators
     (
         'name = "a"\n[[filter]]\nuse = "too_shrt"',
-        'filter.0.use: there is no "too_shrt". Did you mean "too_short"? Expected one of broken_roles,',
+        'filter.0.use: there is no "too_shrt". Did you mean "too_short"? Expected one of ',
     ),
-    ('name = "a"\n[[filter]]\nmin_words = 2', 'filter.0: has no "use". Expected use = one of broken_roles,'),
+    ('name = "a"\n[[filter]]\nmin_words = 2', 'filter.0: has no "use". Expected use = one of '),
     (
         f'name = "a"\n{SHORT}min_word = 2',
         'filter.0.too_short.min_word: there is no "min_word" here. Did you mean "min_words"? Allowed: min_words, use.',
@@ -107,7 +107,7 @@ FAULTS = [
     # sets
     (
         'name = "a"\n[[set]]\nname = "s"\nuse = "sftt"',
-        'set.0.use: there is no "sftt". Did you mean "sft"? Expected one of kto,',
+        'set.0.use: there is no "sftt". Did you mean "sft"? Expected one of ',
     ),
     ('name = "a"\n[[set]]\nuse = "sft"\nexport = ["trl"]', "set.0.sft.name: is missing. Add it."),
     (
@@ -116,7 +116,7 @@ FAULTS = [
     ),
     (
         'name = "a"\n[[set]]\nname = "s"\nuse = "sft"',
-        "set.0.s.export: names no format; expected at least one of openai",
+        "set.0.s.export: names no format; expected at least one of ",
     ),
     (
         'name = "a"\n[[set]]\nname = "s"\nuse = "sft"\nexport = "trl"',
@@ -128,7 +128,7 @@ FAULTS = [
     ),
     (
         'name = "a"\n[[set]]\nname = "s"\nuse = "kto"\nexport = ["openai"]',
-        'the format "openai" cannot hold a set of kind kto; expected one of trl',
+        'the format "openai" cannot hold a set of kind kto; expected one of ',
     ),
     (
         'name = "a"\n[[set]]\nname = "s"\nuse = "sft"\nexport = ["trl", "trl"]',

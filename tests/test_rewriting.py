@@ -86,9 +86,9 @@ def test_arguments_are_json_in_a_string_in_json():
     after, made = rewrite(chat("user: hi", {"role": "assistant", "tool_calls": calls}), [EMAIL], SECRET)
     new = only(after)["tool_calls"]
     assert json.loads(new)[0]["function"]["arguments"] == arguments.replace("a@b.com", TOKEN)
-    assert json.loads(new)[0]["id"] == "a@b.com"  # ties the result to the call
-    assert new.startswith('[ {"id": "a@b.com", "type":"function", ')
-    assert made["count"].to_list() == [1]
+    assert json.loads(new)[0]["id"] == TOKEN  # the result's tool_call_id becomes the same
+    assert new.startswith('[ {"id": "' + TOKEN + '", "type":"function", ')
+    assert made["count"].to_list() == [2]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_arguments_are_json_in_a_string_in_json():
         ('{"to": ["a@b.com", {"id": "a@b.com"}]}', '{"to": ["' + TOKEN + '", {"id": "' + TOKEN + '"}]}'),
         ('{"to": "a@b.com"', '{"to": "' + TOKEN + '"'),
         ('"a@b.com"', f'"{TOKEN}"'),
-        ('{"a@b.com": 1}', '{"a@b.com": 1}'),
+        ('{"a@b.com": 1}', '{"' + TOKEN + '": 1}'),
         ('{"to": "a\\u0040b.com"}', '{"to": "' + TOKEN + '"}'),
         ('{ "x" :1.0,"y":"\\/"}', '{ "x" :1.0,"y":"\\/"}'),
     ],
@@ -250,3 +250,18 @@ def test_one_value_is_one_token_everywhere(before, after):
     )
     texts = rewrite(frame, EDITS, SECRET)[0]["messages"].explode(empty_as_null=True).struct.field("content").to_list()
     assert all(TOKEN in text for text in texts[:3])
+
+
+def test_a_call_and_its_result_keep_one_id_and_the_tools_offered_are_rewritten_too():
+    calls = orjson.dumps([{"id": "a@b.com", "type": "function", "function": {"name": "f", "arguments": "{}"}}]).decode()
+    turns = ["user: hi", {"role": "assistant", "tool_calls": calls}, {"role": "tool", "tool_call_id": "a@b.com", "content": "ok"}, "assistant: done"]
+    tools = '[{"function":{"name":"f","description":"mail a@b.com"}}]'
+    before = chat(*turns, tools=tools)
+    after, made = rewrite(before, [EMAIL], SECRET)
+    messages = after["messages"][0]
+    assert orjson.loads(messages[1]["tool_calls"])[0]["id"] == messages[2]["tool_call_id"] == TOKEN
+    assert after["tools"].item() == tools.replace("a@b.com", TOKEN)
+    assert after["prompt_digest"].item() != before["prompt_digest"].item()
+    assert made.filter(pl.col("field") == "tools").select("message", "count").row(0) == (-1, 1)
+    assert residue(after, [EMAIL])["count"].to_list() == [0]
+    assert residue(before, [EMAIL])["count"].to_list() == [3]

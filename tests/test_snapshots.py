@@ -1,9 +1,11 @@
 """Snapshots are published once, whole, and never changed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +13,7 @@ import pytest
 
 from flywheel.errors import SnapshotDamaged, SnapshotMissing, UnaccountedRows
 from flywheel.lineage import Dataset, Derivation, Part, Step, cause
-from flywheel.snapshots import Store
+from flywheel.snapshots import Snapshot, Store
 
 ROWS = pl.Schema({"id": pl.String, "n": pl.Int64})
 REJECTED = pl.Schema({"id": pl.String, "reasons": pl.List(pl.String)})
@@ -111,6 +113,66 @@ def test_a_changed_byte_is_named(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     table.write_bytes(data)
     assert store.verify() == [f"{table} has changed since it was published."]
+
+
+@pytest.mark.parametrize("spoil", [lambda f: f.unlink(), lambda f: f.write_bytes(f.read_bytes()[:-9])])
+def test_a_part_that_lost_a_file_or_its_end_is_made_again(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    store = Store(tmp_path)
+    whole = store.publish(dataset(part("d1", ["a"]), part("d2", ["b"])))
+    spoil(whole.parts[0].tables["rows"].path)
+    with pytest.raises(SnapshotDamaged, match=r"part d1 .* not there\. Run: flywheel build"):
+        store.head("things")
+    healed = store.publish(dataset(part("d1", ["a"]), part("d2", ["b"])))
+    assert (healed.made, healed.version) == (("d1",), whole.version)
+    assert store.head("things").scan().collect()["id"].to_list() == ["a", "b"]
+    assert store.verify() == []
+    assert not any(store.staging.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "said"),
+    [
+        (
+            lambda s: s.parts[0].tables["rows"].path.parent / "part.json",
+            b"{",
+            r"part\.json is damaged\. Delete the folder",
+        ),
+        (lambda s: s.parts[0].tables["rows"].path, None, r"rows\.parquet cannot be read .*\. Delete the folder"),
+        (lambda s: manifest(s), b"[", r"the manifest .* is damaged .*\. Delete it, then run: flywheel build"),
+        (lambda s: manifest(s), b"{}", r"is damaged \(it lacks derivation, notes, parts, schemas, version\)"),
+    ],
+)
+def test_damage_is_a_sentence_with_its_cure(
+    tmp_path: Path, file: Callable[[Snapshot], Path], data: bytes | None, said: str
+) -> None:
+    store = Store(tmp_path)
+    path = file(store.publish(dataset(part("d1", ["a"]))))
+    path.write_bytes(data if data is not None else b"x" * path.stat().st_size)
+    with pytest.raises(SnapshotDamaged, match=said):
+        store.head("things")
+
+
+def test_a_damaged_manifest_is_written_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    whole = store.publish(dataset(part("d1", ["a"])))
+    manifest(whole).write_bytes(b"[")
+    assert store.publish(dataset(part("d1", ["a"]))).version == whole.version
+    assert store.head("things").version == whole.version
+
+
+def test_history_reads_no_part(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old, new = (store.publish(dataset(part("d1", [i]), step=n)) for n, i in enumerate("ab"))
+    shutil.rmtree(old.parts[0].tables["rows"].path.parent)
+    assert {m.version for m in store.history("things")} == {old.version, new.version}
+    found = store.find("things", new.version[:12])
+    assert found is not None
+    assert found.key == new.key
+    assert store.find("things", "zzzz") is None
+
+
+def manifest(snapshot: Snapshot) -> Path:
+    return snapshot.parts[0].tables["rows"].path.parents[3] / snapshot.name / f"{snapshot.key}.json"
 
 
 WRITER = """

@@ -1,12 +1,12 @@
-"""Lineage of single rows and differences of versions, over the small home of test_catalog."""
+"""Lineage of single rows, over the small home of test_catalog."""
 
 import hashlib
 
 import pytest
 
 from flywheel.catalog import Catalog
-from flywheel.errors import SnapshotMissing, UnknownRow
-from tests.test_catalog import LOG, home, label_home, set_home
+from flywheel.errors import UnknownRow
+from tests.test_catalog import LOG, home, set_home
 
 __all__ = ["home"]
 
@@ -109,45 +109,3 @@ def test_an_unknown_id_gets_the_nearest(home):
         pytest.raises(UnknownRow, match=r'has the id "openai_chat:r11"\. Nearest: openai_chat:r1'),
     ):
         catalog.why("openai_chat:r11")
-
-
-# --- diff
-
-
-def test_diff_names_what_changed_and_why(home):
-    label_home(home, thumb=-1)
-    set_home(
-        home, {"openai_chat:r4": ("train", "z"), "openai_chat:r2": ("train", "n")}, {"openai_chat:r1": "undesired"}
-    )
-    with Catalog.open(home) as catalog:
-        change = catalog.diff("support", "current", "candidate")
-    assert change["counts"] == {"added": 1, "removed": 1, "changed": 1, "moved": 1}
-    assert change["removed"] == [
-        {
-            "id": "openai_chat:r1",
-            "split": "train",
-            "why": ["openai_chat:r1: thumb was 1, is now -1", "is refused: undesired"],
-        }
-    ]
-    assert change["moved"][0]["split_old"] == "validation"
-    assert change["changed"][0]["id"] == "openai_chat:r4"
-
-
-def test_diff_of_a_version_with_itself_is_empty(home):
-    now = home.store.head("support").version
-    change = Catalog.open(home).diff("support", now[:8], "current")
-    assert change["counts"] == {"added": 0, "removed": 0, "changed": 0, "moved": 0}
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "said"),
-    [
-        ("suport", "current", r'there is no set "suport"\. Did you mean "support"\?'),
-        ("support", "previous", "released only once"),
-        ("support", "zzzz", 'is no version of "support"'),
-        ("curated", "current", 'there is no set "curated"'),
-    ],
-)
-def test_diff_refuses_what_is_not_there(home, name, old, said):
-    with pytest.raises(SnapshotMissing, match=said):
-        Catalog.open(home).diff(name, old, "current")

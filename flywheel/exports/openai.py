@@ -10,10 +10,8 @@ from typing_extensions import TypedDict
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.kinds import Export
-
-FILE_BYTES, IMAGES_PER_ROW, ROWS_WITH_IMAGES = 512 * 2**20, 64, 50_000
-
-Message = dict[str, Any]
+from flywheel.limits import limits
+from flywheel.messages import Message, chat_message, images, tools_of, weighted
 
 
 class OpenAI(Export):
@@ -25,27 +23,25 @@ class OpenAI(Export):
 
     use: Literal["openai"] = "openai"
 
-    takes: ClassVar[tuple[str, ...]] = ("sft", "preference")
-    fewest: ClassVar[int] = 10
-    """The service starts no job on fewer lines; a smaller file is valid all the same."""
+    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "tool_use")
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
-        prompt = [_message(m) for m in example["prompt"]]
-        completion = [_message(m) for m in example["completion"]]
+        prompt = [chat_message(m) for m in example["prompt"]]
+        completion = [chat_message(m) for m in example["completion"]]
         if not any(m["role"] == "assistant" for m in completion):
             raise Unreadable("completion_without_assistant")
         tools = _tools(example, [*prompt, *completion])
         if example["kind"] == "preference":
-            if any(_images(m) for m in prompt):
+            if any(images(m) for m in prompt):
                 raise Unreadable("images_in_preference")
-            rejected = [_message(m) for m in example["rejected"]]
+            rejected = [chat_message(m) for m in example["rejected"]]
             return {
                 "input": {"messages": prompt, **tools},
                 "preferred_output": completion,
                 "non_preferred_output": rejected,
             }
-        weighted = [_weighted(m, 0) for m in prompt] + [_weighted(m, 1) for m in completion]
-        return {"messages": weighted, **tools}
+        learned = [weighted(m, 0) for m in prompt] + [weighted(m, 1) for m in completion]
+        return {"messages": learned, **tools}
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         messages = [*example["prompt"], *example["completion"], *(example["rejected"] or ())]
@@ -56,10 +52,6 @@ class OpenAI(Export):
 
     def validate_file(self, path: Path) -> int:
         """Read every line with the types of the `openai` package, unknown keys forbidden, then apply the service's limits."""
-        if (size := path.stat().st_size) > FILE_BYTES:
-            raise ExportInvalid(
-                f"{path.name} has {size:,} bytes; the service takes {FILE_BYTES:,}. Lower `examples` of the set."
-            )
         sft, dpo = _readers()
         lines, pictured, shapes = 0, 0, set()
         with path.open("rb") as file:
@@ -76,64 +68,25 @@ class OpenAI(Export):
                         f"{path.name}, line {lines}: {fault} The openai types refuse the file; it was not released."
                     )
                 shapes.add(shape)
-                pictured += any(_images(m) for m in row.get("messages", ()))
+                pictured += any(images(m) for m in row.get("messages", ()))
         if len(shapes) > 1:
             raise ExportInvalid(
                 f"{path.name} mixes supervised and preference lines; the service takes one kind in a file."
             )
-        if pictured > ROWS_WITH_IMAGES:
-            raise ExportInvalid(
-                f"{path.name} has {pictured:,} rows with images; the service takes {ROWS_WITH_IMAGES:,}."
-            )
+        if (most := limits(self.use).rows_with_images) is not None and pictured > most:
+            raise ExportInvalid(f"{path.name} has {pictured:,} rows with images; the service takes {most:,}.")
         return lines
 
 
 # --- writing
 
 
-def _message(fields: Mapping[str, Any]) -> Message:
-    """A message as the API has it: absent keys are left out, content parts and tool calls are JSON again."""
-    role = fields["role"]
-    content = orjson.loads(fields["parts"]) if fields["parts"] else fields["content"]
-    told: Message = {"role": role}
-    if content is not None or role != "assistant":
-        told["content"] = content if content is not None else ""
-    if fields["name"] is not None and role != "tool":
-        told["name"] = fields["name"]
-    if fields["refusal"] is not None:
-        told["refusal"] = fields["refusal"]
-    if fields["tool_calls"]:
-        told["tool_calls"] = orjson.loads(fields["tool_calls"])
-    if fields["tool_call_id"] is not None:
-        told["tool_call_id"] = fields["tool_call_id"]
-    if role == "assistant" and not {"content", "refusal", "tool_calls"} & set(told):
-        raise Unreadable("empty_assistant_message")
-    if role == "assistant" and _images(told):
-        raise Unreadable("image_in_assistant_message")
-    return told
-
-
-def _weighted(message: Message, weight: int) -> Message:
-    return {**message, "weight": weight} if message["role"] == "assistant" else message
-
-
 def _tools(example: Mapping[str, Any], messages: Iterable[Message]) -> dict[str, Any]:
     """`tools`, and `parallel_tool_calls` where the example shows some; nothing where no tools were offered."""
-    if not example["tools"]:
-        return {}
-    tools = orjson.loads(example["tools"])
-    if not isinstance(tools, list):
-        raise Unreadable("tools_are_no_list")
-    if not tools:
+    if not (tools := tools_of(example)):
         return {}
     parallel = any(len(m.get("tool_calls", ())) > 1 for m in messages)
     return {"tools": tools, "parallel_tool_calls": True} if parallel else {"tools": tools}
-
-
-def _images(message: Message) -> int:
-    content = message.get("content")
-    parts = content if isinstance(content, list) else []
-    return sum(1 for p in parts if isinstance(p, dict) and p.get("type") == "image_url")
 
 
 # --- reading back
@@ -201,8 +154,8 @@ def _sft_fault(row: Mapping[str, Any]) -> str | None:
         return "the last message is not the assistant's."
     if not any(m["role"] == "assistant" and m.get("weight", 1) == 1 for m in messages):
         return "no assistant message has weight 1, so there is nothing to learn."
-    if (images := sum(_images(m) for m in messages)) > IMAGES_PER_ROW:
-        return f"{images} images; the service takes {IMAGES_PER_ROW} in a row."
+    if (shown := sum(images(m) for m in messages)) > (most := limits("openai").images_per_row or 0):
+        return f"{shown} images; the service takes {most} in a row."
     return _dialogue_fault(messages)
 
 
@@ -217,7 +170,7 @@ def _dpo_fault(row: Mapping[str, Any]) -> str | None:
             return fault
     if row["preferred_output"] == row["non_preferred_output"]:
         return "both outputs are the same."
-    return "images are not taken in preference lines." if any(_images(m) for m in messages) else None
+    return "images are not taken in preference lines." if any(images(m) for m in messages) else None
 
 
 def _dialogue_fault(messages: list[Message]) -> str | None:

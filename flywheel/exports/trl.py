@@ -11,8 +11,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.kinds import Export
-
-Message = dict[str, Any]
+from flywheel.messages import Message, call_names, calls_of, every_message, text_of, tools_of
 
 
 class Trl(Export):
@@ -24,10 +23,12 @@ class Trl(Export):
 
     use: Literal["trl"] = "trl"
 
-    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward")
+    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward", "tool_use", "cot", "corpus")
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
-        names = _call_names(example["prompt"])
+        if example["kind"] == "corpus":
+            return {"text": text_of(example["completion"][0])}
+        names = call_names(every_message(example))
         line: dict[str, Any] = {"prompt": [_message(m, names) for m in example["prompt"]]}
         completion = [_message(m, names) for m in example["completion"]]
         if example["kind"] == "preference":
@@ -38,13 +39,10 @@ class Trl(Export):
             line["label"] = example["label"]
         if example["kind"] == "reward":
             line["score"] = example["score"]
-        tools = orjson.loads(example["tools"]) if example["tools"] else []
-        if not isinstance(tools, list) or not all(isinstance(t, dict) for t in tools):
-            raise Unreadable("tools_are_no_list")
-        return line | ({"tools": tools} if tools else {})
+        return line | ({"tools": tools} if (tools := tools_of(example)) else {})
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
-        messages = [*example["prompt"], *example["completion"], *(example["rejected"] or ())]
+        messages = every_message(example)
         lost = {"extra" for m in messages if m["extra"] is not None}
         lost |= {"refusal as such" for m in messages if m["refusal"] is not None}
         lost |= {"name" for m in messages if m["name"] is not None and m["role"] != "tool"}
@@ -84,45 +82,22 @@ class Trl(Export):
 # --- writing
 
 
-def _call_names(messages: list[Mapping[str, Any]]) -> dict[str, str]:
-    """Tool call id -> name of the function called, for replies that do not say it themselves."""
-    calls = [c for m in messages if m["tool_calls"] for c in orjson.loads(m["tool_calls"])]
-    return {c["id"]: c["function"]["name"] for c in calls if c.get("id") and isinstance(c.get("function"), dict)}
-
-
 def _message(fields: Mapping[str, Any], names: Mapping[str, str]) -> Message:
     """A message as chat templates want it. Raises `Unreadable` for what they cannot show."""
-    if fields["parts"] and any(p.get("type") not in ("text", "refusal") for p in orjson.loads(fields["parts"])):
-        raise Unreadable("content_is_not_text")
-    content = fields["content"] if fields["content"] is not None else fields["refusal"]
-    if content is None and not fields["tool_calls"] and fields["role"] == "assistant":
-        raise Unreadable("empty_assistant_message")
-    told: Message = {"role": fields["role"], "content": content or ""}
+    told: Message = {"role": fields["role"], "content": text_of(fields)}
     if fields["reasoning"] is not None:
         told["thinking"] = fields["reasoning"]
     if fields["tool_calls"]:
-        told["tool_calls"] = [_call(c) for c in orjson.loads(fields["tool_calls"])]
+        told["tool_calls"] = [
+            {"type": "function", "function": {"name": name, "arguments": arguments}} | ({"id": id} if id else {})
+            for id, name, arguments in calls_of(fields)
+        ]
     if fields["role"] == "tool":
         name = fields["name"] or names.get(fields["tool_call_id"] or "")
         if name is None:
             raise Unreadable("tool_reply_without_name")
         told |= {"name": name} | ({"tool_call_id": fields["tool_call_id"]} if fields["tool_call_id"] else {})
     return told
-
-
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool call with its arguments as an object."""
-    function = call.get("function")
-    if not isinstance(function, dict):
-        raise Unreadable("tool_call_is_no_function")
-    try:
-        arguments = orjson.loads(function.get("arguments") or "{}")
-    except orjson.JSONDecodeError:
-        raise Unreadable("arguments_are_no_json", str(function.get("name"))) from None
-    if not isinstance(arguments, dict):
-        raise Unreadable("arguments_are_no_object", str(function.get("name")))
-    told = {"type": "function", "function": {"name": function.get("name"), "arguments": arguments}}
-    return told | ({"id": call["id"]} if call.get("id") else {})
 
 
 # --- reading back
@@ -157,6 +132,10 @@ class _Row(_Strict):
     tools: list[dict[str, JsonValue]] | None = None
 
 
+class _Text(_Strict):
+    text: str
+
+
 class _Sft(_Row):
     completion: list[_Message]
 
@@ -174,16 +153,20 @@ class _Preference(_Row):
     rejected: list[_Message]
 
 
-def _shape(row: object) -> type[_Preference | _Kto | _Reward | _Sft]:
+def _shape(row: object) -> type[_Preference | _Kto | _Reward | _Sft | _Text]:
     """The shape a line means to have, by the key that only this shape has."""
     keys = set(row) if isinstance(row, dict) else set()
     if keys & {"chosen", "rejected"}:
         return _Preference
+    if "text" in keys:
+        return _Text
     return _Kto if "label" in keys else _Reward if "score" in keys else _Sft
 
 
-def _fault(row: _Preference | _Kto | _Reward | _Sft) -> str | None:
+def _fault(row: _Preference | _Kto | _Reward | _Sft | _Text) -> str | None:
     """What the shape does not tell: an empty side, a completion that is not the assistant's, tool replies without a name."""
+    if isinstance(row, _Text):
+        return None if row.text.strip() else "the text is empty."
     sides = (
         {"chosen": row.chosen, "rejected": row.rejected}
         if isinstance(row, _Preference)

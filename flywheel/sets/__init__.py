@@ -27,6 +27,7 @@ EXAMPLES = pl.Schema(
     {
         "id": pl.String(),
         "digest": pl.String(),  # of prompt, tools, completion and rejected reply
+        "system_prompt_sha": pl.String(),  # of the instructions as logged, whatever became of them; null where there were none
         "kind": pl.String(),  # the set kind
         "parents": pl.List(pl.String),
         "prompt": pl.List(MESSAGE),

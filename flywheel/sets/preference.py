@@ -59,7 +59,9 @@ def _faults() -> pl.Expr:
     other_prompt = ~corrected & (pl.col("prompt_digest") != pl.col("prompt_digest_chosen"))
     same = (pl.col("chosen") == pl.col("rejected")) | (pl.col("reply_digest") == pl.col("reply_digest_chosen"))
     return (
-        pl.when(missing)
+        pl.when(corrected & (_text() == ""))
+        .then(["EMPTY_CORRECTION"])
+        .when(missing)
         .then(["MISSING_SIDE"])
         .when(same)
         .then(["NO_CONTRAST"])

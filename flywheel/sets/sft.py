@@ -1,12 +1,19 @@
 """Supervised finetuning: each reply worth imitating, or the better one a person wrote in its place."""
 
-from typing import ClassVar, Literal
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import polars as pl
+from pydantic import model_validator
 
-from flywheel.kinds import SetKind
-from flywheel.records import conform
+from flywheel.kinds import Formed, SetKind
+from flywheel.messages import INSTRUCTIONS
+from flywheel.records import conform, message
 from flywheel.sets import PICKED
+
+FIELDS = ("app", "prompt_name", "prompt_version", "model")
+FIELD = re.compile(r"\{(\w+)\}")
 
 
 class Sft(SetKind):
@@ -22,7 +29,37 @@ class Sft(SetKind):
     require_feedback: bool = False
     """Take only replies with a sign of approval: a thumb up, a correction, or no thumb but weak signs that add up above 0."""
 
+    system: Literal["keep", "drop", "template"] = "keep"
+    """What becomes of the instructions a prompt begins with: kept, left out, or replaced by `system_template`."""
+    system_template: str = ""
+    """The short instruction in their place; `{app}`, `{prompt_name}`, `{prompt_version}`, `{model}` stand for the row's."""
+
     absent: ClassVar[str] = "not_eligible"
+
+    @model_validator(mode="after")
+    def _templated(self) -> "Sft":
+        unknown = sorted(set(FIELD.findall(self.system_template)) - set(FIELDS))
+        if unknown:
+            raise ValueError(f"system_template has {{{unknown[0]}}}; expected one of {', '.join(FIELDS)}")
+        if (self.system == "template") != bool(self.system_template.strip()):
+            raise ValueError('system = "template" and system_template go together; give both or neither')
+        return self
+
+    def forms(self) -> bool:
+        return self.system != "keep"
+
+    def form(
+        self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+    ) -> Formed:
+        """Leave out or replace the instructions; where there were none, there are none afterwards."""
+        rest = [m for m in prompt if m["role"] not in INSTRUCTIONS]
+        if not rest:
+            return Formed(reasons=("NO_PROMPT",))
+        if self.system == "drop" or len(rest) == len(prompt):
+            return Formed(rest, completion)
+        # Values come from logs: they are put in as text and never read as a template.
+        told = FIELD.sub(lambda m: str(row[m.group(1)] or ""), self.system_template)
+        return Formed([message({"role": "system", "content": told}), *rest], completion)
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         known = labels.select("id", "thumb", "implicit", "correction", "corrected_by", "feedback")

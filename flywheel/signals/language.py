@@ -1,7 +1,7 @@
 """Which language the user writes."""
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any, ClassVar, Literal
 
 import polars as pl
@@ -22,32 +22,34 @@ class Language(Signal, frozen=True):
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         head = user_text().fill_null("").str.slice(0, self.characters)
-        found = rows.select("id", text=head).with_columns(
-            letters=pl.col("text").str.replace_all(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", ""),
-        )
-        hangul = pl.col("letters").str.count_matches(r"[\x{1100}-\x{11ff}\x{3131}-\x{318e}\x{ac00}-\x{d7a3}]")
-        mostly_hangul = hangul * 2 >= pl.col("letters").str.len_chars()
-        guess = pl.col("text").map_batches(_detect, return_dtype=pl.String, is_elementwise=True)
-        return found.select(
-            "id",
-            pl.when((hangul > 0) & mostly_hangul)
-            .then(pl.lit("ko"))
-            .when(pl.col("letters").str.len_bytes() < self.min_letters)
-            .then(pl.lit("und"))
-            .otherwise(guess)
-            .alias("language"),
-        )
+        found = rows.select("id", text=head)
+        return found.select("id", written_in(pl.col("text"), self.min_letters).alias("language"))
 
 
-def _detect(texts: pl.Series) -> pl.Series:
-    detect = _detector()
+def written_in(text: pl.Expr, min_letters: int, only_sure: bool = False) -> pl.Expr:
+    """ISO 639-1 code of each text's language; "und" where fewer bytes are letters, none is found or, where that is asked, the
+    detector is not sure."""
+    letters = text.str.replace_all(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", "")
+    hangul = letters.str.count_matches(r"[\x{1100}-\x{11ff}\x{3131}-\x{318e}\x{ac00}-\x{d7a3}]")
+    mostly_hangul = hangul * 2 >= letters.str.len_chars()
+    worth_it = pl.when(letters.str.len_bytes() >= min_letters).then(text)
+    guess = worth_it.map_batches(partial(_detect, only_sure=only_sure), return_dtype=pl.String, is_elementwise=True)
+    return pl.when((hangul > 0) & mostly_hangul).then(pl.lit("ko")).otherwise(guess)
+
+
+def _detect(texts: pl.Series, only_sure: bool) -> pl.Series:
+    detect = _sure if only_sure else _detector().detect_mt
     return pl.Series(texts.name, ["und" if t is None else detect(t) for t in texts.to_list()], dtype=pl.String)
 
 
+def _sure(text: str) -> str:
+    found = _detector().detect_details(text)
+    return str(found.language) if found.reliable else "und"
+
+
 @cache
-def _detector() -> Callable[[str], str]:
+def _detector() -> Any:
     import eldc  # loaded when used: definitions load without it
 
     eldc.init()
-    detect: Callable[[str], str] = eldc.detect_mt
-    return detect
+    return eldc

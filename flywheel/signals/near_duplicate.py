@@ -42,6 +42,8 @@ class NearDuplicate(Signal, frozen=True):
 
     use: Literal["near_duplicate"] = "near_duplicate"
     scope: ClassVar[Literal["row", "corpus"]] = "corpus"
+    compares: ClassVar[bool] = True
+    decided_later: ClassVar[frozenset[str]] = frozenset({"threshold", "across_system_prompts"})
     gives: ClassVar[Mapping[str, Any]] = {"near_group": pl.String, "near_similarity": pl.Float64}
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)
     """Jaccard similarity of the shingle sets from which two rows are near duplicates."""
@@ -107,13 +109,21 @@ class NearDuplicate(Signal, frozen=True):
             .lazy()
         )
 
+    def compare(self, sketches: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        named = pl.concat([pairs.select("id"), pairs.select(id="instead")]).unique()
+        documents = sketches.join(named.lazy(), on="id", how="semi").sort("id").collect()
+        sizes, starts, flat = _flat(documents)
+        places = documents.select("id", at=pl.int_range(pl.len()))
+        both = pairs.join(places, on="id").join(places, left_on="instead", right_on="id", suffix="_kept")
+        both = both.filter((pl.Series(sizes).gather(both["at"]) > 0) & (pl.Series(sizes).gather(both["at_kept"]) > 0))
+        if both.is_empty():
+            return pl.DataFrame(schema={"id": pl.String, "compared": pl.Float64})
+        similarity = _jaccard(flat, starts, sizes, both["at"].to_numpy(), both["at_kept"].to_numpy())
+        return both.select("id", compared=pl.Series(similarity, dtype=pl.Float64))
+
     def _matches(self, documents: pl.DataFrame) -> tuple[Index, Index, npt.NDArray[np.float64]]:
         """Every pair of documents that shares a band and reaches the threshold, with its exact similarity."""
-        sizes = documents["shingles"].list.len().to_numpy().astype(np.int64)
-        owner = np.repeat(np.arange(documents.height, dtype=np.uint64), sizes)
-        shingles = documents["shingles"].explode(empty_as_null=False).to_numpy().astype(np.uint64)
-        flat = (owner << np.uint64(32)) | shingles
-        starts = np.concatenate([[0], np.cumsum(sizes)])
+        sizes, starts, flat = _flat(documents)
         keys = (
             documents["keys"]
             .explode(empty_as_null=False)
@@ -257,6 +267,14 @@ def _batches(partners: Index) -> Iterator[tuple[int, int]]:
         last = max(first + 1, int(np.searchsorted(total, done + PAIRS, side="right")))
         yield first, last
         first = last
+
+
+def _flat(documents: pl.DataFrame) -> tuple[Index, Index, U64]:
+    """How many shingles each document has, where its own begin, and all of them, each with its document in the high bits."""
+    sizes = documents["shingles"].list.len().to_numpy().astype(np.int64)
+    owner = np.repeat(np.arange(documents.height, dtype=np.uint64), sizes)
+    shingles = documents["shingles"].explode(empty_as_null=False).to_numpy().astype(np.uint64)
+    return sizes, np.concatenate([[0], np.cumsum(sizes)]), (owner << np.uint64(32)) | shingles
 
 
 def _jaccard(flat: U64, starts: Index, sizes: Index, a: Index, b: Index) -> npt.NDArray[np.float64]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from flywheel.kinds import Edit, SetKind
+from flywheel.kinds import Edit, Formed, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.messages import INSTRUCTIONS
 from flywheel.mix import Allocation, allocate, axis
 from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
 from flywheel.rewriting import rewrite_text
@@ -21,6 +22,8 @@ from flywheel.split import KEYS, split
 
 STRINGS = pl.List(pl.String)
 PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
+BESIDE = ("metadata", "app", "prompt_name", "prompt_version", "model")
+"""What a set kind that forms its examples sees beside messages and tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def assemble(
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
     step = step.model_copy(
-        update={"parameters": {k: v for k, v in step.parameters.items() if k not in ("export", "check")}}
+        update={"parameters": {k: v for k, v in step.parameters.items() if k not in ("export", "check", "template")}}
     )
     steps = (
         step,
@@ -62,7 +65,7 @@ def assemble(
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret)
 
     def make() -> Tables:
-        rows = written(wanted.use, plan.chosen, _texts(screened, _needed(plan.chosen)))
+        rows = written(wanted, plan.chosen, _texts(screened, _needed(plan.chosen), _parts(wanted)))
         return {"rows": rows, "rejected": plan.rejected}
 
     return Dataset(
@@ -76,7 +79,7 @@ def assemble(
             watermark=labels.derivation.watermark,
         ),
         accounts_for=curated.scan().select("id"),
-        notes=notes(wanted, plan),
+        notes={**notes(wanted, plan), **wanted.report(plan.chosen, curated.scan())},
     )
 
 
@@ -95,6 +98,7 @@ def decide(
     known = remap_labels(labels.scan(), labels.scan("comparisons"), instead).collect().lazy()
     picked = conform(wanted.pick(pool, known, comparisons), PICKED)
     picked = without_contrast(redacted(picked, edits, secret), screened)
+    picked = without_repeats(without_form(wanted, picked, screened), pool)
     examples = picked.filter(pl.col("reasons").list.len() == 0)
     allocation = allocate(_with_axes(examples, wanted, pool, known), wanted.mix, wanted.examples, seed)
     chosen = examples.join(allocation.chosen, on="id")
@@ -200,6 +204,50 @@ def without_contrast(picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
     return picked.with_columns(reasons=pl.when(flat).then(pl.lit(["NO_CONTRAST"], dtype=STRINGS)).otherwise("reasons"))
 
 
+def without_repeats(picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:
+    """The examples, with REPEATED_EXAMPLE where another one teaches the very same: the heaviest stands, then the first by id.
+
+    Duplicates among conversations are gone by now; but two of them may have been corrected to the same reply, or have become
+    the same by an edit. A curated set says everything once.
+    """
+    said = pool.select("id", "prompt_digest", "reply_digest").collect()
+    prompts = said.select(prompt_of="id", asked="prompt_digest")
+    replies = said.select("id", said="reply_digest")
+    sound = picked.filter((pl.col("reasons").list.len() == 0) & pl.col("prompt_of").is_not_null())
+    told = (
+        sound.join(prompts, on="prompt_of", how="left")
+        .join(replies.rename({"id": "completion_of"}), on="completion_of", how="left")
+        .join(replies.rename({"id": "rejected_of", "said": "refused"}), on="rejected_of", how="left")
+        .sort("weight", "id", descending=[True, False], nulls_last=True)
+    )
+    lesson = pl.struct("asked", "said", _spaced(pl.col("correction")), "refused", "label")
+    again = told.filter(~lesson.is_first_distinct())
+    repeated = pl.col("id").is_in(again["id"].implode())
+    return picked.with_columns(reasons=pl.when(repeated).then(pl.lit(["REPEATED_EXAMPLE"], dtype=STRINGS)).otherwise("reasons"))
+
+
+def without_form(wanted: SetKind, picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
+    """The examples, with the reasons of `SetKind.form` where it makes none of them. Texts are read day by day."""
+    if not wanted.forms():
+        return picked
+    asked = picked.filter(pl.col("reasons").list.len() == 0)
+    found: list[tuple[str, list[str]]] = []
+    for part in screened.parts:
+        wide = part.scan().select("id", *PROMPT_PARTS, *BESIDE).filter(pl.col("id").is_in(asked["prompt_of"].implode()))
+        rows = asked.join(wide.collect(), left_on="prompt_of", right_on="id").to_dicts()
+        found += [(r["id"], list(_formed(wanted, r).reasons)) for r in rows]
+    reasons = pl.DataFrame(found, schema={"id": pl.String, "found": STRINGS}, orient="row")
+    return picked.join(reasons, on="id", how="left", maintain_order="left").select(
+        pl.coalesce("found", "reasons").alias("reasons") if c == "reasons" else c for c in PICKED
+    )
+
+
+def _formed(wanted: SetKind, row: Mapping[str, Any]) -> Formed:
+    """What a picked row and the conversation behind it become. The completion is that conversation's reply or a correction."""
+    reply = [_said(row["correction"])] if row["completion_of"] is None else row["messages"][-1:]
+    return wanted.form(row["messages"][:-1], reply, row)
+
+
 def _spaced(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(r"\s+", " ").str.strip_chars()
 
@@ -244,18 +292,22 @@ def _needed(chosen: pl.DataFrame) -> pl.Series:
     return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()
 
 
-def _texts(screened: Snapshot, ids: pl.Series) -> pl.DataFrame:
-    """`id` and PROMPT_PARTS of these conversations, read day by day."""
-    schema = pl.Schema({c: CONVERSATIONS[c] for c in ("id", *PROMPT_PARTS)})
+def _parts(wanted: SetKind) -> tuple[str, ...]:
+    """The columns of a conversation that writing examples of this kind takes."""
+    return (*PROMPT_PARTS, *BESIDE) if wanted.forms() else PROMPT_PARTS
+
+
+def _texts(screened: Snapshot, ids: pl.Series, parts: tuple[str, ...] = PROMPT_PARTS) -> pl.DataFrame:
+    """`id` and these parts of these conversations, read day by day."""
+    schema = pl.Schema({c: CONVERSATIONS[c] for c in ("id", *parts)})
     wanted = pl.col("id").is_in(ids.implode())
-    days = [
-        p.scan().select("id", *PROMPT_PARTS).filter(wanted).collect() for p in screened.parts if p.tables["rows"].rows
-    ]
+    days = [p.scan().select("id", *parts).filter(wanted).collect() for p in screened.parts if p.tables["rows"].rows]
     return pl.concat([pl.DataFrame(schema=schema), *days])
 
 
-def written(kind: str, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """EXAMPLES: the chosen rows with their messages. `texts`: `id` and PROMPT_PARTS of every conversation they name."""
+def written(wanted: SetKind, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """EXAMPLES: the chosen rows with their messages. `texts`: `id` and PROMPT_PARTS of every conversation they name, and
+    BESIDE where the set kind forms its examples."""
     asked = texts.select(
         "tools",
         "prompt_digest",
@@ -278,12 +330,45 @@ def written(kind: str, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFram
         completion_digest=pl.Series(
             [message_digest([_said(t)]) if t is not None else d for t, d in _replies(rows)], dtype=pl.String
         ),
-        kind=pl.lit(kind),
+        kind=pl.lit(wanted.use),
+        system_prompt_sha=_instructions(rows["prompt"]),
     )
     parts = rows.select("prompt_digest", "completion_digest", pl.col("rejected_digest").fill_null("")).iter_rows()
     rows = rows.with_columns(digest=pl.Series([short_hash(*part) for part in parts], dtype=pl.String))
+    if wanted.forms():
+        rows = _reformed(wanted, rows, texts)
     examples: pl.DataFrame = conform(rows, EXAMPLES).sort("id")
     return examples
+
+
+def _instructions(prompts: pl.Series) -> pl.Series:
+    """Hash of the system and developer messages of each prompt; null where there are none."""
+    told = (
+        pl.element().struct.field("content").fill_null("").filter(pl.element().struct.field("role").is_in(INSTRUCTIONS))
+    )
+    texts = prompts.to_frame("prompt").select(pl.col("prompt").list.eval(told)).to_series()
+    return pl.Series([short_hash(*t) if t is not None and len(t) else None for t in texts.to_list()], dtype=pl.String)
+
+
+def _reformed(wanted: SetKind, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the messages their set kind forms, and the digest of these."""
+    beside = texts.select("messages", "tools", *BESIDE, prompt_of="id")
+    sides = rows.select("id", "prompt_of", "completion_of", "correction").join(beside, on="prompt_of", how="left")
+    made = [(r["id"], _formed(wanted, r), r["tools"]) for r in sides.to_dicts()]
+    new = pl.DataFrame(
+        [
+            {"id": i, "prompt": f.prompt, "completion": f.completion, "digest": _example_digest(f, tools)}
+            for i, f, tools in made
+        ],
+        schema={c: EXAMPLES[c] for c in ("id", "prompt", "completion", "digest")},
+    )
+    return rows.drop("prompt", "completion", "digest").join(new, on="id", how="left")
+
+
+def _example_digest(formed: Formed, tools: str | None) -> str:
+    """The digest of an example without a rejected side; see sets.EXAMPLES."""
+    prompt, completion = ([message(m) for m in side] for side in (formed.prompt, formed.completion))
+    return short_hash(message_digest(prompt, tools), message_digest(completion), "")
 
 
 def _assistant() -> pl.Expr:

@@ -1,8 +1,8 @@
 """Curation: edits, then every filter at once, then the best of each duplicate group.
 
 Filters look at one row; choices look at the others. So filters run per day and are kept, while the choice among duplicates
-runs over all days on slim columns, after the filters: when late feedback rejects the copy that had been kept, its twin takes
-its place.
+runs over all days on slim columns, after the filters: when a filter comes to reject the copy that had been kept, its twin takes its
+place. Feedback on a copy that is not kept counts for the one that is: an objection to one is an objection to its twin.
 """
 
 from collections.abc import Sequence
@@ -69,13 +69,20 @@ def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
     """The rows with `reasons` and `undesired`: all filters in one pass, every reason kept, null meaning "stays"."""
 
     def reasons(rejects: str) -> pl.Expr:
-        told = [pl.when(f.reject().fill_null(False)).then(pl.lit(f.use)) for f in filters if f.rejects == rejects]
+        told = [pl.when(f.reject().fill_null(False)).then(pl.lit(f.reason)) for f in filters if f.rejects == rejects]
         return pl.concat_list(told).list.drop_nulls() if told else pl.lit([], dtype=pl.List(pl.String))
 
     return rows.with_columns(reasons=reasons("row"), undesired=reasons("target"))
 
 
-def curate(screened: Snapshot, signals: Snapshot, labels: Snapshot, measures: Sequence[Signal], keep: str) -> Dataset:
+def curate(
+    screened: Snapshot,
+    measurements: Snapshot,
+    signals: Snapshot,
+    labels: Snapshot,
+    measures: Sequence[Signal],
+    keep: str,
+) -> Dataset:
     """The dataset "curated": per day `rows` (slim columns, signals and `undesired`; no text) and `rejected`, each with the row
     kept instead and, where it was measured, the similarity."""
     given = pl.Schema({name: dtype for s in measures for name, dtype in s.gives.items()})
@@ -87,7 +94,7 @@ def curate(screened: Snapshot, signals: Snapshot, labels: Snapshot, measures: Se
         .join(labels.scan().select("id", "thumb", "rating", "implicit", "correction", "copied"), on="id", how="left")
         .collect()
     )
-    chosen = choose(rows, keep)
+    chosen = compared(choose(rows, keep), measurements, measures)
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
     def make(day: str) -> Tables:
@@ -110,7 +117,7 @@ def curate(screened: Snapshot, signals: Snapshot, labels: Snapshot, measures: Se
         parts=[Part(day, key(day), lambda day=day: make(day)) for day in sorted(days)],  # type: ignore[misc]
         derivation=Derivation(
             operation="curate",
-            inputs=(screened.ref, signals.ref, labels.ref),
+            inputs=(screened.ref, measurements.ref, signals.ref, labels.ref),
             steps=(step,),
             watermark=labels.derivation.watermark,
         ),
@@ -159,10 +166,26 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
     exact = pl.col("exact_group") == pl.col("kept_exact")
     return out.with_columns(
         instead=pl.when(removed).then("kept"),
-        similarity=pl.when(removed & exact).then(1.0).when(removed).then("near_similarity"),
+        similarity=pl.when(removed & exact).then(1.0),
         reasons=pl.when(removed & exact)
         .then(pl.lit(["exact_duplicate"], dtype=pl.List(pl.String)))
         .when(removed)
         .then(pl.lit(["near_duplicate"], dtype=pl.List(pl.String)))
         .otherwise(pl.lit([], dtype=pl.List(pl.String))),
     )
+
+
+def compared(chosen: pl.DataFrame, measurements: Snapshot, measures: Sequence[Signal]) -> pl.DataFrame:
+    """The rows with the exact `similarity` of each removed near duplicate to the row kept instead of it.
+
+    They may be joined over a third row, so this can lie below the signal's threshold.
+    """
+    pairs = chosen.filter(pl.col("instead").is_not_null() & pl.col("similarity").is_null()).select("id", "instead")
+    for signal in measures:
+        if signal.compares and pairs.height:
+            measured = signal.compare(measurements.scan(signal.use), pairs)
+            chosen = chosen.join(measured, on="id", how="left").with_columns(
+                similarity=pl.coalesce("similarity", "compared")
+            )
+            chosen = chosen.drop("compared")
+    return chosen

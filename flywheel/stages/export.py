@@ -12,7 +12,7 @@ recipe give the same bytes.
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,13 @@ import orjson
 import polars as pl
 
 from flywheel.card import card
+from flywheel.chat_templates import characters, prove_mask, template
 from flywheel.errors import ExportInvalid, ReleaseRefused, Unreadable
 from flywheel.exports import EXPORTS
 from flywheel.kinds import Export, SetKind
-from flywheel.lineage import ENGINE, SnapshotRef
+from flywheel.limits import file_faults, file_remarks, too_long
+from flywheel.lineage import ENGINE, Derivation, SnapshotRef
+from flywheel.messages import INSTRUCTIONS
 from flywheel.records import canonical
 from flywheel.snapshots import Snapshot, Store, file_digest, sync, write_synced
 from flywheel.targets import Target
@@ -120,13 +123,13 @@ def export(home: "Home", wanted: SetKind, candidate: Snapshot, verdicts: Sequenc
 def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: ExportContext) -> Release:
     """Write a candidate's files, read them back, and point `current` at them.
 
-    When the same release is there with all its bytes, nothing is written but, where it differs, the pointer. Raises
-    `ExportInvalid` when a written file is refused by its reader; the release before stays.
+    A released version is not written again: when its data files are there with these bytes, only the pointer is moved where it
+    differs. Raises `ExportInvalid` when a written file is refused by its reader; the release before stays.
     """
     home_of_set = target_root / wanted.name
     folder = home_of_set / candidate.version[:VERSION_DIGITS]
     staging = target_root / ".staging" / wanted.name
-    shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed; the home's lock keeps others out
+    _recover(staging, folder)
     staged = staging / folder.name
     staged.mkdir(parents=True)
     try:
@@ -135,9 +138,7 @@ def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: Ex
         fresh = not _same(folder, staged)
         if fresh:
             _sync_tree(staged)
-            if folder.exists():
-                folder.rename(staging / "replaced")
-            staged.rename(folder)
+            _swap(staged, folder, staging / REPLACED)
             sync(home_of_set)
         point(home_of_set, folder.name)
     finally:
@@ -147,7 +148,7 @@ def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: Ex
         kind=wanted.use,
         version=folder.name,
         path=folder,
-        counts={s: made.manifest["counts"][s] for s in SPLITS},
+        counts=made.manifest["counts"],
         files={name: len(ids) for name, ids in made.manifest["lines"].items()},
         refused={form: len(ids) for form, ids in made.manifest["refused"].items()},
         readers=made.readers,
@@ -213,10 +214,47 @@ def ancestry(store: Store, candidate: Snapshot) -> list[Snapshot]:
     return list(found.values())
 
 
+REPLACED = "replaced"
+
+
+def _recover(staging: Path, folder: Path) -> None:
+    """Clear away what a killed run left, and put back a release it had set aside. The home's lock keeps others out."""
+    if (aside := staging / REPLACED).exists() and not folder.exists():
+        aside.rename(folder)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _swap(staged: Path, folder: Path, aside: Path) -> None:
+    """Put the staged release in place of the one that is there, or leave that one."""
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        staged.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+
+
 def _same(folder: Path, staged: Path) -> bool:
-    """Whether every staged file lies in the folder with these very bytes. What a user put beside them is left alone."""
-    names = [p.relative_to(staged) for p in staged.rglob("*") if p.is_file()]
-    return all((folder / n).is_file() and file_digest(folder / n) == file_digest(staged / n) for n in names)
+    """Whether the folder is this release: its manifest lists the same data files, and each lies there with these bytes.
+
+    How a release came about (other recipe text, other upstream versions with the same rows) may differ: what was released
+    first stands as it was written.
+    """
+    listed = [_data_files(f) for f in (folder, staged)]
+    return listed[0] == listed[1] and all(
+        (folder / name).is_file() and file_digest(folder / name) == digest for name, digest in listed[1].items()
+    )
+
+
+def _data_files(folder: Path) -> dict[str, str]:
+    """Data file -> its digest, from the manifest; empty where there is none to read."""
+    try:
+        files = orjson.loads((folder / "manifest.json").read_bytes())["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {name: f["sha256"] for name, f in files.items() if not name.endswith("README.md")}
 
 
 def _sync_tree(folder: Path) -> None:
@@ -243,6 +281,10 @@ class Written:
     lines: dict[str, list[str]]
     refused: dict[str, str]
     losses: dict[str, int]
+    companions: tuple[str, ...]
+    """Files beside the data files."""
+    filled: dict[str, str]
+    """Split -> its data file in the folder of the format, for the splits with lines."""
 
 
 def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportContext) -> Rendered:
@@ -251,55 +293,106 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     written: dict[str, Written] = {}
     readers: dict[str, str] = {}
     for place, (use, form) in enumerate(formats.items()):
-        written[use] = write_format(form, candidate, folder, "" if place == 0 else f"{use}/")
+        prefix = "" if place == 0 else f"{use}/"
+        written[use] = write_format(form, wanted.name, candidate, folder, prefix)
         for name, ids in written[use].lines.items():
             if (found := form.validate_file(folder / name)) != len(ids):
                 raise ExportInvalid(
                     f"{name}: {len(ids):,} lines were written and {found:,} read back. Nothing was released."
                 )
             readers[name] = form.reader()
-    first = next(iter(written.values()), Written({}, {}, {}))
+    first = next(iter(written.values()), Written({}, {}, {}, (), {}))
     write_rows(candidate, first, folder / "rows.parquet")
     manifest = _manifest(wanted, candidate, context, written)
+    if wanted.template is not None:
+        manifest["template"] = proof(wanted.template, candidate)
     write_synced(folder / "README.md", card(manifest, facts(candidate, context)).encode())
+    for place, (use, form) in enumerate(formats.items()):
+        form.validate_folder(folder if place == 0 else folder / use, written[use].filled)
     manifest["files"] = {
         name: {"sha256": file_digest(folder / name), "lines": len(ids)}
         for w in written.values()
         for name, ids in w.lines.items()
-    } | {name: {"sha256": file_digest(folder / name)} for name in ("README.md", "rows.parquet")}
+    } | {
+        name: {"sha256": file_digest(folder / name)}
+        for name in ("README.md", "rows.parquet", *(c for w in written.values() for c in w.companions))
+    }
     write_synced(
         folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
     )
     return Rendered(manifest, readers, _remarks(formats, written))
 
 
-def write_format(form: Export, candidate: Snapshot, folder: Path, prefix: str) -> Written:
-    """Write one format's train.jsonl and validation.jsonl, a batch at a time; what it cannot hold is refused, with the reason."""
-    (folder / prefix).mkdir(parents=True, exist_ok=True)
-    lines: dict[str, list[str]] = {f"{prefix}{s}.jsonl": [] for s in SPLITS}
+def write_format(form: Export, name: str, candidate: Snapshot, folder: Path, prefix: str) -> Written:
+    """Write one format's files, a batch at a time; an example it cannot hold is refused, with the reason.
+
+    Raises `ExportInvalid` where a file is larger than the service takes.
+    """
     refused: dict[str, str] = {}
     losses: dict[str, int] = {}
-    files = {name: (folder / name).open("wb") for name in lines}
-    try:
-        for start in range(0, candidate.count(), BATCH):
-            for example in candidate.scan().slice(start, BATCH).collect().iter_rows(named=True):
-                name = f"{prefix}{example['split']}.jsonl"
-                try:
-                    line = orjson.dumps(form.render(example), option=orjson.OPT_APPEND_NEWLINE)
-                except Unreadable as e:
-                    refused[example["id"]] = e.reason
-                    continue
-                except ValueError as e:  # a string that should hold JSON and does not
-                    refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
-                    continue
-                files[name].write(line)
-                lines[name].append(example["id"])
-                for what in form.losses(example):
-                    losses[what] = losses.get(what, 0) + 1
-    finally:
-        for file in files.values():
-            file.close()
-    return Written(lines, refused, losses)
+    lines: dict[str, list[str]] = {prefix + form.file(s): [] for s in SPLITS}
+    for split in SPLITS:
+        file = prefix + form.file(split)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        form.write(_lines(form, candidate, split, lines[file], refused, losses), folder / file)
+        if faults := file_faults(form.use, file, len(lines[file]), (folder / file).stat().st_size):
+            raise ExportInvalid(" ".join(faults))
+    filled = {s: form.file(s) for s in SPLITS if lines[prefix + form.file(s)]}
+    beside = form.companions(name, str(candidate.notes.get("kind", "")), filled)
+    for companion, data in beside.items():
+        write_synced(folder / (prefix + companion), data)
+    return Written(lines, refused, losses, tuple(prefix + c for c in beside), filled)
+
+
+def _lines(
+    form: Export, candidate: Snapshot, split: str, ids: list[str], refused: dict[str, str], losses: dict[str, int]
+) -> Iterator[bytes]:
+    """The rendered lines of a split, in the order of their ids, which are told to `ids`, `refused` and `losses`."""
+    rows = candidate.scan().filter(pl.col("split") == split)
+    for start in range(0, candidate.count(), BATCH):
+        for example in rows.slice(start, BATCH).collect().iter_rows(named=True):
+            try:
+                row = form.render(example)
+                line = orjson.dumps(row)
+            except Unreadable as e:
+                refused[example["id"]] = e.reason
+                continue
+            except ValueError as e:  # a string that should hold JSON and does not
+                refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
+                continue
+            if unfit := "over_token_limit" if too_long(form.use, line) else form.fault(row):
+                refused[example["id"]] = unfit
+                continue
+            ids.append(example["id"])
+            for what in form.losses(example):
+                losses[what] = losses.get(what, 0) + 1
+            yield line
+
+
+def proof(name: str, candidate: Snapshot) -> dict[str, Any]:
+    """The template's name and digest, and over how many examples its loss mask was proved, character by character.
+
+    Raises `TemplateInvalid`, naming the template, where it would train on the wrong part of an example.
+    """
+    used = template(name)
+    done = prove_mask(used, characters, _conversations(candidate))
+    return {"name": done.template, "digest": done.digest, "examples": done.examples}
+
+
+def _conversations(candidate: Snapshot) -> Iterator[list[dict[str, Any]]]:
+    """Prompt and completion of each example as chat messages; a document of a corpus needs no template."""
+    rows = candidate.scan().select("kind", "prompt", "completion")
+    for start in range(0, candidate.count(), BATCH):
+        for kind, prompt, completion in rows.slice(start, BATCH).collect().iter_rows():
+            if kind != "corpus":
+                yield [
+                    {
+                        "role": "system" if m["role"] in INSTRUCTIONS else m["role"],
+                        "content": m["content"] if m["content"] is not None else m["refusal"] or "",
+                        "tool_calls": m["tool_calls"],
+                    }
+                    for m in (*prompt, *completion)
+                ]
 
 
 def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
@@ -314,7 +407,8 @@ def _manifest(
     wanted: SetKind, candidate: Snapshot, context: ExportContext, written: Mapping[str, Written]
 ) -> dict[str, Any]:
     """Everything the manifest says, but for the digests of the files."""
-    counts = dict(candidate.scan().group_by("split").len().collect().iter_rows())
+    first = next(iter(written.values()), Written({}, {}, {}, (), {}))
+    made = {s: len(first.lines.get(first.filled.get(s, ""), [])) for s in SPLITS}
     raw = next((s for s in context.chain if s.name == "raw_files"), None)
     return {
         "set": wanted.name,
@@ -327,16 +421,23 @@ def _manifest(
         "inputs": [r.model_dump() for r in candidate.derivation.inputs],
         "raw_files": [p.name for p in raw.parts] if raw else [],
         "derivation": [
-            {"name": s.name, "version": s.version, **s.derivation.model_dump(mode="json")}
-            for s in (candidate, *context.chain)
+            {"name": s.name, "version": s.version, **_cause(s.derivation)} for s in (candidate, *context.chain)
         ],
         "checks": sorted((dict(v) for v in context.verdicts), key=canonical),
-        "counts": {s: int(counts.get(s, 0)) for s in SPLITS},
+        "counts": made,
         "notes": dict(candidate.notes),
         "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
         "losses": {use: w.losses for use, w in written.items() if w.losses},
         "refused": {use: w.refused for use, w in written.items() if w.refused},
     }
+
+
+def _cause(derivation: Derivation) -> dict[str, Any]:
+    """A derivation as the manifest tells it: without the order in which files happened to arrive."""
+    told = derivation.model_dump(mode="json")
+    told["inputs"] = sorted(told["inputs"], key=canonical)
+    told["steps"] = [step for step in told["steps"] if step["use"] != "arrivals"]
+    return told
 
 
 def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
@@ -360,13 +461,9 @@ def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
 def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> list[str]:
     """Sentences about what is valid and yet worth knowing."""
     said = []
-    for use, w in written.items():
-        fewest = formats[use].fewest
-        said += [
-            f"{name} has {len(ids):,} lines; services that take the format {use} start no training on fewer than {fewest}."
-            for name, ids in w.lines.items()
-            if name.endswith("train.jsonl") and len(ids) < fewest
-        ]
+    for place, (use, w) in enumerate(written.items()):
+        train = ("" if place == 0 else f"{use}/") + formats[use].file("train")
+        said += file_remarks(use, train, len(w.lines[train]))
         if w.refused:
             said.append(
                 f"{use} cannot hold {len(w.refused):,} examples; they are listed in manifest.json under refused."

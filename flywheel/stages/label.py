@@ -52,7 +52,7 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """The events with `id`, `chosen`, `other_rows` (conversation ids) and `call_day`; null where the call has not arrived.
 
     An event names a call by the application's id, by the id the model's server gave, or by ours; or it names a session, and
-    then speaks of its last call.
+    then speaks of the session's newest call before it.
     """
     names = (
         pl.concat(
@@ -67,21 +67,27 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
         .unique(["name", "choice"], keep="first", maintain_order=True)
         .drop("rank")
     )
-    last = (
-        calls.sort("occurred_at", "turn", "id")
-        .group_by("conversation_id", maintain_order=True)
-        .agg(pl.col("id").last(), call_day=pl.col("day").last())
-    )
     first_choice = names.filter(pl.col("choice") == 0).select("name", row="id")
     of_calls = (
         events.filter(pl.col("target_kind") != "conversation")
         .with_columns(pl.col("choice").fill_null(0))
         .join(names, left_on=["target_id", "choice"], right_on=["name", "choice"], how="left")
     )
+    replies = calls.sort("occurred_at", "turn", "id").select(
+        "conversation_id", "choice", "occurred_at", "id", call_day="day"
+    )
     of_sessions = (
         events.filter(pl.col("target_kind") == "conversation")
         .with_columns(pl.col("choice").fill_null(0))
-        .join(last, left_on="target_id", right_on="conversation_id", how="left")
+        .sort("occurred_at", "feedback_id")
+        .join_asof(
+            replies,
+            on="occurred_at",
+            by_left=["target_id", "choice"],
+            by_right=["conversation_id", "choice"],
+            strategy="backward",
+            check_sortedness=False,  # sorted just above
+        )
     )
     found = pl.concat([of_calls, of_sessions], how="diagonal")
     others = (
@@ -188,7 +194,7 @@ def fold(applied: pl.DataFrame, ledger: pl.DataFrame, settings: FeedbackPolicy) 
     known = ledger.filter(pl.col("id").is_not_null() & (pl.col("status") != "duplicate"))
     thumbs = pl.col("kind") == "thumb"
     both = (
-        known.filter(thumbs)
+        known.filter(thumbs & (pl.col("status") != "superseded"))
         .group_by("id")
         .agg(
             contradicted=(pl.col("value") > 0).any() & (pl.col("value") < 0).any(),

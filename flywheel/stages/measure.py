@@ -29,7 +29,7 @@ def measure(conversations: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
             s.use: s.sketch(rows).sort("id").collect() for s in corpus
         }
 
-    steps = tuple(s.step() for s in signals)
+    steps = tuple(s.sketch_step() for s in signals)
     return Dataset(
         name="measurements",
         schemas=schemas,

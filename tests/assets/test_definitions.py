@@ -47,7 +47,7 @@ def test_the_graph_is_pinned(graph: AssetGraph) -> None:
         "measurements": ["conversations"],
         "signals": ["measurements"],
         "screened": ["conversations", "labels", "measurements"],
-        "curated": ["labels", "screened", "signals"],
+        "curated": ["labels", "measurements", "screened", "signals"],
         "answers": ["curated", "labels", "screened"],
         "verdicts": ["curated", "labels", "screened"],
         "answers_release": ["answers"],

@@ -48,3 +48,18 @@ def test_the_token_names_the_kind_and_not_the_value():
     assert len(token) == len("[RRN_]") + 8
     assert token != RedactRrn().token(FOUND[0][1], b"another key")
     assert RedactRrn().find(token) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "loose", "strict"),
+    [
+        ("900101-1234568", True, True),  # row 150
+        ("900101-1234567", True, False),
+        ("900101-5234561", True, True),  # a foreigner's check digit is another
+        ("900101-5234569", True, False),
+        ("901301-1234568", False, False),
+    ],
+)
+def test_the_check_digit_is_asked_for_on_request(text, loose, strict):
+    assert bool(RedactRrn().find(text)) is loose
+    assert bool(RedactRrn(strict=True).find(text)) is strict

@@ -1,11 +1,15 @@
 """Supervised finetuning: which rows, and whose words."""
 
 import pytest
+from pydantic import ValidationError
 
+from flywheel.records import message_digest, short_hash
 from flywheel.sets import PICKED
 from flywheel.sets.sft import Sft
+from flywheel.snapshots import Store
+from flywheel.stages.assemble import assemble
 from tests.build import chat
-from tests.pools import comparisons_of, label, labels_of, pool_of, screened_of
+from tests.pools import comparisons_of, label, labels_of, pool_of, published, screened_of
 
 
 def pick(wanted, *labels, undesired=None):
@@ -49,3 +53,35 @@ def test_row_13_a_disliked_turn_is_left_out_and_the_turns_around_it_stay():
     labels = labels_of(label("t2", thumb=-1, thumbs_down=1))
     picked = Sft(name="s").pick(pool_of(rows).lazy(), labels.lazy(), comparisons_of().lazy())
     assert dict(picked.select("id", "reasons").iter_rows()) == {"t1": [], "t2": ["disliked"], "t3": []}
+
+
+@pytest.mark.parametrize(
+    ("policy", "roles", "told"),
+    [
+        ({}, ["system", "user"], "v1 of a long prompt"),
+        ({"system": "drop"}, ["user"], "hi"),
+        ({"system": "template", "system_template": "You help {app}."}, ["system", "user"], "You help shop {model}."),
+    ],
+)
+def test_row_3_the_system_prompt_is_kept_dropped_or_replaced(tmp_path, policy, roles, told):
+    rows = screened_of(
+        chat("system: v1 of a long prompt", "user: hi", "assistant: a", id="a", app="shop {model}", user="a"),
+        chat("system: v2", "user: hi", "assistant: a", id="b", app="shop {model}", user="b"),
+        chat("user: hi", "assistant: a", id="c", user="c"),
+    )
+    found = published(Store(tmp_path), rows)
+    made = assemble(Sft(name="s", **policy), found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
+    first, second, bare = Store(tmp_path).publish(made).scan().sort("id").collect().to_dicts()
+    assert ([m["role"] for m in first["prompt"]], first["prompt"][0]["content"]) == (roles, told)
+    assert first["digest"] == short_hash(message_digest(first["prompt"]), message_digest(first["completion"]), "")
+    assert first["system_prompt_sha"] != second["system_prompt_sha"]
+    assert (bare["system_prompt_sha"], [m["role"] for m in bare["prompt"]]) == (None, ["user"])
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{"system": "template"}, {"system_template": "x"}, {"system": "template", "system_template": "{secret}"}],
+)
+def test_row_3_a_policy_that_makes_no_sense_is_refused(policy):
+    with pytest.raises(ValidationError, match="system_template"):
+        Sft(name="s", **policy)

@@ -200,3 +200,17 @@ def test_a_bucket_of_near_copies_is_compared_whole():
 
 def test_no_rows():
     assert found(chat("user: a", "assistant: b").head(0)) == {}
+
+
+def test_two_rows_are_compared_with_each_other_and_not_with_their_group():
+    """a ~ b ~ c joins all three; a and c are less alike than either is to b, and that is what is said."""
+    words = [f"w{i}" for i in range(40)]
+    texts = {"l:a": words, "l:b": [*words[3:], "x"], "l:c": [*words[6:], "x", "y"], "l:empty": []}
+    signal = NearDuplicate()
+    sketches = signal.sketch(rows(*(chat("user: ", f"assistant: {' '.join(t)}", id=i) for i, t in texts.items())).lazy())
+    pairs = pl.DataFrame({"id": ["l:c", "l:b", "l:empty"], "instead": ["l:a", "l:a", "l:a"]})
+    measured = dict(signal.compare(sketches, pairs).rows())
+    sets = {i: shingles(" ".join(t)) for i, t in texts.items()}
+    expected = {i: len(sets[i] & sets["l:a"]) / len(sets[i] | sets["l:a"]) for i in ("l:b", "l:c")}
+    assert measured == pytest.approx(expected)
+    assert measured["l:c"] < measured["l:b"]

@@ -331,3 +331,61 @@ def test_the_gate_wants_a_passed_verdict_of_every_blocking_check(tmp_path, verdi
 def test_without_verdicts_every_blocking_target_of_a_set_is_a_reason():
     targets = set_targets(SFT)
     assert len(may_release([], targets)) == sum(t.blocking for t in targets) > 3
+
+
+EVERY_SFT = ("alpaca", "axolotl", "bedrock", "fireworks", "gemini", "huggingface", "llama_factory", "mistral", "openai", "sharegpt", "together", "trl")  # fmt: skip
+
+
+def test_row_163_every_format_of_one_set_holds_the_same_rows(tmp_path):
+    """Row 162 too: the ids behind the lines are equal across formats."""
+    made = released(tmp_path, Sft(name="support_sft", export=EVERY_SFT), screened_of(*chats(20)))
+    manifest = orjson.loads((made.path / "manifest.json").read_bytes())
+    ids = manifest["lines"]["train.jsonl"]
+    assert all(i == ids for name, i in manifest["lines"].items() if "train" in name)
+    assert {"dataset_info.json", "axolotl/axolotl.yaml", "llama_factory/dataset_info.json"} <= set(manifest["files"])
+    assert manifest["files"].keys() == set(bytes_of(made.path)) - {"manifest.json"}
+    assert "refused" not in manifest or not manifest["refused"]
+
+
+def test_row_163_a_hugging_face_folder_may_stand_at_the_top(tmp_path):
+    import datasets
+
+    made = released(tmp_path, Sft(name="support_sft", export=("huggingface", "openai")), screened_of(*chats(20)))
+    loaded = datasets.load_dataset(str(made.path), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 18, "validation": 2}
+    assert "# support_sft" in (made.path / "README.md").read_text()
+
+
+def test_a_row_against_the_rules_of_a_format_is_refused_and_the_rest_released(tmp_path):
+    broken = chat("user: a", "user: b", "assistant: c", id="r999", conversation_id="c999", user="u999")
+    made = released(tmp_path, Sft(name="s", export=("bedrock", "trl")), screened_of(*chats(20), broken))
+    manifest = orjson.loads((made.path / "manifest.json").read_bytes())
+    assert manifest["refused"]["bedrock"].keys() == {"r999"}
+    assert sum(len(i) for n, i in manifest["lines"].items() if n.startswith("trl/")) == 21
+
+
+def test_a_file_beyond_the_limit_of_its_service_is_refused(tmp_path, monkeypatch):
+    from flywheel import limits as known
+
+    monkeypatch.setattr(known, "limits", lambda use: known.Limits(as_of="2026-11-22", rows_max=5))
+    with pytest.raises(ExportInvalid, match="18 rows; openai takes 5"):
+        released(tmp_path, Sft(name="s", export=("openai",)), screened_of(*chats(20)))
+
+
+def test_row_157_a_release_proves_what_its_template_learns(tmp_path):
+    from flywheel.chat_templates import template
+
+    made = released(tmp_path, Sft(name="s", export=("trl",), template="chatml"), screened_of(*chats(20)))
+    manifest = orjson.loads((made.path / "manifest.json").read_bytes())
+    assert manifest["template"] == {"name": "chatml", "digest": template("chatml").digest, "examples": 20}
+
+
+def test_row_157_a_template_that_learns_nothing_blocks_the_release(tmp_path, monkeypatch):
+    from flywheel.chat_templates import ChatTemplate, TemplateInvalid
+    from flywheel.stages import export as stage
+
+    bare = ChatTemplate("bare", "{% for m in messages %}{{ m.content }}{% endfor %}", "")
+    monkeypatch.setattr(stage, "template", lambda name: bare)
+    with pytest.raises(TemplateInvalid, match="bare trains wrongly on example 1: no token is learned"):
+        released(tmp_path, Sft(name="s", export=("trl",), template="chatml"), screened_of(*chats(20)))
+    assert current(tmp_path / "exports" / "s") is None

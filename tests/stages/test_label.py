@@ -89,7 +89,7 @@ def test_one_person_changing_their_mind_keeps_the_later_word() -> None:
     ledger = settled(event("f1", value=1.0), event("f2", value=-1.0, minutes=9))
     assert statuses(ledger) == {"f1": "superseded", "f2": "applied"}
     label = labels(ledger)
-    assert (label["thumb"], label["contradicted"]) == (-1, True)
+    assert (label["thumb"], label["contradicted"]) == (-1, False)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,15 @@ def test_the_ledger_lists_every_event_once_whatever_their_order() -> None:
     columns = list(LEDGER)
     assert one.select(columns).sort("feedback_id").equals(other.select(columns).sort("feedback_id"))
     assert one["feedback_id"].n_unique() == 12
+
+
+def test_feedback_on_a_session_speaks_of_the_call_before_it() -> None:
+    """A later call of the session does not draw earlier feedback to itself, nor does another choice of the call."""
+    spread = calls("r1", "r2", "r3").with_columns(
+        occurred_at=pl.Series([NOON, NOON, NOON + dt.timedelta(hours=2)], dtype=pl.Datetime("us", "UTC")),
+        choice=pl.Series([0, 1, 0], dtype=pl.Int32),
+    )
+    said = [event("a", target="s1", target_kind="conversation", minutes=60), event("b", target="s1", target_kind="conversation", minutes=150), event("c", target="s1", target_kind="conversation", minutes=-5)]
+    columns = {c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")}
+    frame = pl.DataFrame([{c: e.get(c) for c in columns} for e in said], schema=columns)
+    assert dict(resolve(frame, spread).select("feedback_id", "id").iter_rows()) == {"a": "log:r1", "b": "log:r3", "c": None}

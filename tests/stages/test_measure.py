@@ -10,6 +10,7 @@ import polars as pl
 from flywheel.kinds import Signal
 from flywheel.lineage import Dataset, Derivation, Part, cause
 from flywheel.records import CONVERSATIONS, last_reply
+from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.measure import measure, relate
 from tests.build import chat, rows
@@ -75,3 +76,14 @@ def test_no_conversations_still_have_columns(tmp_path: Path) -> None:
     signals = store.publish(relate(store.publish(measure(published(store), SIGNALS)), SIGNALS))
     assert signals.count() == 0
     assert signals.scan().collect_schema().names() == ["id", "day", "chars", "first"]
+
+
+def test_a_changed_threshold_measures_nothing_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    calls = published(store, rows(chat("user: hi", "assistant: hello", id="l:a"), chat("user: hi", "assistant: hey", id="l:b")))
+    loose, strict = NearDuplicate(threshold=0.6), NearDuplicate(threshold=0.9)
+    store.publish(measure(calls, (loose,)))
+    again = store.publish(measure(calls, (strict,)))
+    assert again.made == ()
+    assert store.publish(relate(again, (strict,))).derivation.steps[0].parameters["threshold"] == 0.9
+    assert store.publish(measure(calls, (NearDuplicate(ngram=3),))).made == ("2026-03-02",)

@@ -1,0 +1,129 @@
+"""What the UI says of each column. It is kept with the definition, once, and not with every event again."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+
+from flywheel.catalog_tables import COLUMNS
+from flywheel.labels import LABELS
+from flywheel.reader import RAW_FILES
+from flywheel.recipe import Recipe
+from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
+from flywheel.sets import EXAMPLES
+
+MEANINGS: Mapping[str, str] = {
+    **COLUMNS,
+    "name": "the name the file came under",
+    "size": "bytes, as received",
+    "lines": "lines in it",
+    "accepted": "lines that were read",
+    "quarantined": "lines that could not be read",
+    "system_prompt_sha": "of the instructions as logged; null where there were none",
+    "prompt_digest": "of every message but the last, and the tools",
+    "reply_digest": "of the last message",
+    "conversation_id": "the session; a split keeps it on one side",
+    "turn": "number of the call in its session, from 0",
+    "choice": "which of several replies to one call",
+    "messages": "the messages sent and, last, the reply",
+    "tools": "JSON schemas of the tools offered to the model",
+    "source": "the log format it was read with",
+    "origin": "logged, demonstrated, synthesized or distilled",
+    "model": "who wrote the reply",
+    "response_id": "the id the model's server gave",
+    "finish_reason": "why the model stopped",
+    "app": "application, workload or prompt name",
+    "prompt_name": "name of the prompt template",
+    "prompt_version": "version of the prompt template",
+    "environment": "where it happened, such as prod or staging",
+    "prompt_tokens": "as the server counted",
+    "completion_tokens": "as the server counted",
+    "latency_ms": "milliseconds from request to reply",
+    "parameters": "JSON: the request but for model, messages and tools",
+    "response_extra": "JSON: the response but for what has a column",
+    "metadata": "JSON: every further key of the line",
+    "half": "request or response, where a format splits a call over two lines",
+    "feedback_id": "who it is; the same however often it arrives",
+    "target_kind": "call or conversation",
+    "target_id": "what it speaks of, as the application names it",
+    "kind": "of feedback: thumb, rating, edit and so on; of an example: the kind of set",
+    "explicit": "said by a person, not inferred from behaviour",
+    "actor_kind": "end_user, expert, judge or code",
+    "value": "thumb: 1 or -1; rating: as given",
+    "text": "the comment",
+    "correction": "the better reply that a person wrote",
+    "chosen_id": "the reply preferred",
+    "others": "the replies it was preferred to; of a ranking all, best first",
+    "thumb": "1 or -1; null where none was given or people contradict each other",
+    "thumbs_up": "people whose last word was up",
+    "thumbs_down": "people whose last word was down",
+    "contradicted": "up and down were both said of it",
+    "rating": "mean of each rater's last rating, as given",
+    "ratings": "each rater's last rating",
+    "corrected_by": "edit or correction",
+    "regenerated": "the user asked for another reply",
+    "copied": "the user copied the reply",
+    "abandoned": "the user left after the reply",
+    "implicit": "sum of weak signs, good ones positive",
+    "comments": "how many comments there are",
+    "feedback": "ids of the feedback events behind it",
+    "prompt_chars": "characters of every message but the last",
+    "reply_chars": "characters of the reply",
+    "prompt_words": "words of every message but the last",
+    "reply_words": "words of the reply",
+    "turns": "messages of the user",
+    "prompt_tokens_o200k": "tokens of every message but the last, o200k",
+    "reply_tokens_o200k": "tokens of the reply, o200k",
+    "language": "ISO 639-1, or und where it cannot be told",
+    "exact_group": "smallest id of the rows with the same text",
+    "near_group": "smallest id of the near duplicates it belongs to",
+    "near_similarity": "highest exact Jaccard similarity to another row; null when alone",
+    "prompt": "the messages the completion answers",
+    "completion": "the reply to be learned; of a preference, the chosen one",
+    "rejected": "the reply not preferred; only in preference sets",
+    "label": "desired or not; only in KTO sets",
+    "score": "normalised by rater; only in reward sets",
+    "raw_score": "the score as given",
+    "signal": "which kind of feedback made it an example",
+    "weight": "how much it counts",
+    "group": "what stays on one side of the split together",
+}
+"""Column -> what it means."""
+
+
+def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
+    """Asset -> the columns of its main table. The signals of the recipe decide on some of them."""
+    given = {s.use: s.gives for s in recipe.signals}
+    alone = {c: t for s in recipe.signals if s.scope == "row" for c, t in given[s.use].items()}
+    corpus = {c: t for s in recipe.signals if s.scope == "corpus" for c, t in given[s.use].items()}
+    key = {"id": pl.String(), "day": pl.Date()}
+    undesired = {"undesired": pl.List(pl.String)}
+    pool = {c: CONVERSATIONS[c] for c in SLIM} | {c: t for s in recipe.signals for c, t in given[s.use].items()}
+    tables: dict[str, Mapping[str, object]] = {
+        "raw_files": RAW_FILES["files"],
+        "conversations": CONVERSATIONS,
+        "feedback": FEEDBACK,
+        "labels": LABELS,
+        "measurements": key | alone,
+        "signals": key | alone | corpus,
+        "screened": {**CONVERSATIONS, **undesired},
+        "curated": pool | undesired,
+        **{s.name: EXAMPLES for s in recipe.sets},
+    }
+    return {asset: described(columns) for asset, columns in tables.items()}
+
+
+def described(columns: Mapping[str, object]) -> dg.TableSchema:
+    """Columns with their types and meanings."""
+    return dg.TableSchema([dg.TableColumn(c, type_name(t), description=MEANINGS.get(c)) for c, t in columns.items()])
+
+
+def type_name(dtype: object) -> str:
+    """A Polars type in a word: the fields of a structure would fill the page."""
+    if isinstance(dtype, pl.List):
+        return f"list of {type_name(dtype.inner)}"
+    if isinstance(dtype, pl.Struct):
+        return "struct"
+    if isinstance(dtype, pl.Datetime):
+        return "timestamp (UTC)"
+    return str(dtype).lower()

@@ -1,0 +1,40 @@
+"""Internet addresses become `[IP_…]`."""
+
+import ipaddress
+from typing import ClassVar, Literal
+
+from flywheel.kinds import Redaction
+
+_V4 = r"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
+_V6 = r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}|(?:[0-9A-Fa-f]{1,4}:){1,7}(?::[0-9A-Fa-f]{1,4}){0,6}:?"
+_NUMBERED = (
+    "[Vv]ersion ", "[Vv]ersion: ", "[Vv]ersion=", "[Vv]ersions ", "[Vv]ersion is ", "[Vv]er ", r"[Vv]er\. ", r"[Vv]\. ", "[Rr]elease ",
+    "[Bb]uild ", "[Ff]irmware ", "[Ss]ection ", "[Cc]hapter ", "[Cc]lause ", "버전 ", "버전은 ", "버전: ", "절 ", "장 ", "==", ">=", "<=", "~=",
+    "[A-Za-z0-9]/", "[A-Za-z0-9]-", "[A-Za-z0-9]@",
+)  # fmt: skip
+"""What stands before a number of four parts that is a version or a section."""
+
+
+class RedactIp(Redaction, frozen=True):
+    """Replace IPv4 and IPv6 addresses. Version and section numbers, times and hardware addresses stay, and so do addresses that
+    mean no particular machine: loopback, unspecified, multicast, netmasks."""
+
+    use: Literal["redact_ip"] = "redact_ip"
+    label: ClassVar[str] = "IP"
+    pattern: ClassVar[str] = f"{_V4}|{_V6}"
+    before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_.]", "::", *_NUMBERED, "§")
+    after: ClassVar[str] = r"(?:[0-9A-Za-z_]|\.[0-9])"
+    public_only: bool = False
+    """Leave addresses of private networks (192.168.…, 10.…, fd…) and of documentation alone."""
+
+    def valid(self, value: str) -> bool:
+        """Whether it is the address of some machine and, where that is asked, one of the public internet."""
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            return False
+        nobody = address.is_loopback or address.is_unspecified or address.is_multicast or value.startswith("255.")
+        groups = value.split(":")
+        if address.version == 6 and (len(groups[0]) < 3 if "" in groups else {len(g) for g in groups} == {2}):
+            return False  # `a::b` is a name in C++, eight pairs the begin of a fingerprint
+        return not nobody and (address.is_global or not self.public_only)

@@ -1,0 +1,53 @@
+"""Markdown's marks go; the words stay."""
+
+import re
+from typing import ClassVar, Literal
+
+import polars as pl
+
+from flywheel import prose
+from flywheel.kinds import Edit
+
+_MATHS = re.compile(r"\$\$[^$]{1,2000}\$\$|\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[.{1,2000}?\\\]", re.DOTALL)
+_MARKS = (
+    (re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE), r"\1"),  # headings
+    (re.compile(r"^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$\n?", re.MULTILINE), ""),  # rules
+    (re.compile(r"^(?: {0,3}>[ \t]?)+", re.MULTILINE), ""),  # quotations
+    (re.compile(r"!?\[([^\[\]\n]{1,400})\]\([^()\s]{1,2000}(?:[ \t]+\"[^\"\n]{0,400}\")?\)"), r"\1"),  # links, images
+    (re.compile(r"\*\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*\*(?!\*)"), r"\1"),
+    (re.compile(r"\*\*(?=[^\s*])([^\n]{1,400}?)(?<=[^\s*])\*\*(?!\*)"), r"\1"),
+    (re.compile(r"(?<![0-9A-Za-z_])__(?=\S)(?![A-Za-z0-9_]{1,400}__)([^\n]{1,400}?)(?<=\S)__(?![0-9A-Za-z_])"), r"\1"),
+    (re.compile(r"(?<![0-9A-Za-z_*)\\])\*(?=[^\s*])([^*\n]{1,400})(?<=[^\s*(])\*(?![0-9A-Za-z_*(])"), r"\1"),
+    (re.compile(r"(?<![0-9A-Za-z_\\/])_(?=[^\s_])([^_\n]{1,400})(?<=[^\s_])_(?![0-9A-Za-z_/])"), r"\1"),
+    (re.compile(r"~~(?=\S)([^~\n]{1,400})(?<=\S)~~"), r"\1"),
+)
+
+
+class StripMarkdown(Edit, frozen=True):
+    """Remove the marks of headings, emphasis, quotations, links (the words stay, the address goes), images and rules.
+
+    Code (fenced or inline), formulas between dollar signs, lists, tables, tool calls and tool results keep every byte.
+    For models that are to answer in plain text; in most chats Markdown is no noise.
+    """
+
+    use: Literal["strip_markdown"] = "strip_markdown"
+    prose_only: ClassVar[bool] = True
+
+    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
+        marks = r"(?m)[*_~]|\]\(|^ {0,3}(?:#{1,6}[ \t]|>|-[ \t]*-[ \t]*-)"
+        return prose.changed_where(text, marks, lambda t: prose.outside_code(t, _plain))
+
+
+def _plain(text: str) -> str:
+    """Prose without marks; formulas are left alone."""
+    pieces, at = [], 0
+    for formula in _MATHS.finditer(text):
+        pieces += [_unmarked(text[at : formula.start()]), formula[0]]
+        at = formula.end()
+    return "".join(pieces) + _unmarked(text[at:])
+
+
+def _unmarked(text: str) -> str:
+    for mark, words in _MARKS:
+        text = mark.sub(words, text)
+    return text

@@ -1,0 +1,235 @@
+"""A folder of Parquet files with a card, which `datasets.load_dataset` opens."""
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import orjson
+import polars as pl
+from pydantic import ValidationError
+
+from flywheel.errors import ExportInvalid
+from flywheel.kinds import Export
+from flywheel.messages import calls_of, every_message, lost_fields, text_of, tools_of
+from flywheel.training_lines import JsonList, Line, Strict, first_fault
+
+FIELDS = ("role", "content", "reasoning", "tool_calls", "tool_call_id", "name")
+MESSAGES = pl.List(pl.Struct(dict.fromkeys(FIELDS, pl.String)))
+COLUMNS: dict[str, Any] = {
+    "text": pl.String,
+    "prompt": MESSAGES,
+    "completion": MESSAGES,
+    "chosen": MESSAGES,
+    "rejected": MESSAGES,
+    "label": pl.Boolean,
+    "score": pl.Float64,
+    "tools": pl.String,
+    "id": pl.String,
+}
+SIDES: dict[str, tuple[str, ...]] = {
+    "corpus": ("text",),
+    "preference": ("prompt", "chosen", "rejected", "tools"),
+    "kto": ("prompt", "completion", "label", "tools"),
+    "reward": ("prompt", "completion", "score", "tools"),
+}
+
+
+class HuggingFace(Export):
+    """Parquet with portable columns: lists of messages, in which tool calls, and beside which tools, are JSON strings.
+
+    As nested columns, Arrow would give every call the arguments of all others, with nulls; a reader parses these strings.
+    Each row carries its id, so that it can be traced.
+    """
+
+    use: Literal["huggingface"] = "huggingface"
+
+    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward", "tool_use", "cot", "corpus")
+
+    def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
+        if example["kind"] == "corpus":
+            return {"text": text_of(example["completion"][0]), "id": example["id"]}
+        prompt, completion = ([_message(m) for m in example[side]] for side in ("prompt", "completion"))
+        tools_of(example)
+        beside = {"tools": example["tools"], "id": example["id"]}
+        match example["kind"]:
+            case "preference":
+                rejected = [_message(m) for m in example["rejected"]]
+                return {"prompt": prompt, "chosen": completion, "rejected": rejected, **beside}
+            case "kto":
+                return {"prompt": prompt, "completion": completion, "label": example["label"], **beside}
+            case "reward":
+                return {"prompt": prompt, "completion": completion, "score": example["score"], **beside}
+        return {"prompt": prompt, "completion": completion, **beside}
+
+    def losses(self, example: Mapping[str, Any]) -> list[str]:
+        lost = lost_fields(example, "extra")
+        return sorted(lost | {"refusal as such" for m in every_message(example) if m["refusal"] is not None})
+
+    def file(self, split: str) -> str:
+        return f"{split}.parquet"
+
+    def write(self, lines: Iterator[bytes], path: Path) -> None:
+        """Write the rows with the columns the first of them has; an empty file has an id alone."""
+        rows = [orjson.loads(line) for line in lines]
+        schema = {c: t for c, t in COLUMNS.items() if c in (rows[0] if rows else ("id",))}
+        pl.DataFrame(rows, schema=schema).write_parquet(path, compression="zstd")
+
+    def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
+        """The card's front matter with the files. At the top of the export folder the whole card takes its place."""
+        data = [{"split": split, "path": path} for split, path in files.items()]
+        told = ["---", f"pretty_name: {orjson.dumps(name).decode()}", "task_categories: [text-generation]"]
+        told += [f"tags: {orjson.dumps(['flywheel', kind]).decode()}"]
+        if data:
+            told += ["configs:", "- config_name: default", "  default: true"]
+            told += [f"  data_files: {orjson.dumps(data).decode()}"]
+        columns = ", ".join(f"`{c}`" for c in (*SIDES.get(kind, ("prompt", "completion", "tools")), "id"))
+        told += ["---", "", f"# {name}", "", f"Columns: {columns}. `tools` and each message's `tool_calls` are JSON."]
+        return {"README.md": ("\n".join(told) + "\n").encode()}
+
+    def reader(self) -> str:
+        """Who reads the files back: `datasets` where it is installed, else pydantic alone."""
+        return "datasets" if importlib.util.find_spec("datasets") else "pydantic"
+
+    def validate_file(self, path: Path) -> int:
+        """Load the file with `datasets` where it is installed, and hold each row against the strict schema."""
+        number = 0
+        try:
+            for number, row in enumerate(self._rows(path), 1):
+                shape = _shape(row)
+                if fault := shape.model_validate(_bare(row)).fault():
+                    raise ExportInvalid(f"{path.name}, row {number}: {fault} The file was not released.")
+        except ValidationError as e:
+            raise ExportInvalid(f"{path.name}, row {number}: {first_fault(e)} The file was not released.") from None
+        return number
+
+    def _rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        try:
+            empty = pl.scan_parquet(path).select(pl.len()).collect().item() == 0  # which `datasets` does not take
+            if empty or self.reader() != "datasets":
+                yield from pl.read_parquet(path).iter_rows(named=True)
+                return
+            import datasets
+
+            datasets.disable_progress_bars()
+            with tempfile.TemporaryDirectory() as cache:
+                yield from datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+        except (ValidationError, ExportInvalid):
+            raise
+        except Exception as e:  # whatever Arrow says of a file that is no Parquet
+            raise ExportInvalid(f"{path.name} cannot be opened: {type(e).__name__}. It was not released.") from None
+
+    def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:
+        """Open the folder as its users will: `load_dataset(folder)` must give exactly the splits, with every row."""
+        if self.reader() != "datasets" or not files:
+            return
+        import datasets
+
+        with tempfile.TemporaryDirectory() as cache:
+            try:
+                loaded = datasets.load_dataset(str(folder), cache_dir=cache)
+            except Exception as e:
+                raise ExportInvalid(
+                    f"datasets.load_dataset cannot open the folder: {type(e).__name__}: {e}. Nothing was released."
+                ) from None
+            found = {split: len(rows) for split, rows in loaded.items()}
+        wanted = {s: pl.scan_parquet(folder / f).select(pl.len()).collect().item() for s, f in files.items()}
+        if found != wanted:
+            raise ExportInvalid(f"datasets.load_dataset finds {found}; {wanted} was written. Nothing was released.")
+
+
+def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    calls_of(fields)  # refuses what a reader could not parse
+    told = {**fields, "content": text_of(fields)}
+    return {f: told[f] for f in FIELDS}
+
+
+# --- reading back
+
+
+class Message(Strict):
+    """A message."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str
+    reasoning: str | None = None
+    tool_calls: JsonList | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class _Row(Line):
+    id: str
+
+
+class Document(_Row):
+    """A text to go on from."""
+
+    text: str
+
+    def fault(self) -> str | None:
+        """It says something."""
+        return None if self.text.strip() else "the text is empty."
+
+
+class Supervised(_Row):
+    """A prompt and its completion."""
+
+    prompt: list[Message]
+    completion: list[Message]
+    tools: JsonList | None = None
+
+    def fault(self) -> str | None:
+        """There is a prompt, and the completion is the assistant's."""
+        return _side_fault(self.prompt, self.completion)
+
+
+class Labelled(Supervised):
+    """A prompt and a completion that is desired or not."""
+
+    label: bool
+
+
+class Scored(Supervised):
+    """A prompt and a completion with its score."""
+
+    score: float
+
+
+class Preference(_Row):
+    """A prompt and two replies."""
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+    tools: JsonList | None = None
+
+    def fault(self) -> str | None:
+        """Both replies are the assistant's, and differ."""
+        if self.chosen == self.rejected:
+            return "chosen and rejected are the same."
+        return _side_fault(self.prompt, self.chosen) or _side_fault(self.prompt, self.rejected)
+
+
+def _side_fault(prompt: list[Message], reply: list[Message]) -> str | None:
+    if not prompt:
+        return "the prompt is empty."
+    if not reply or reply[-1].role != "assistant":
+        return "a reply does not end with the assistant."
+    return None if any(m.content or m.tool_calls for m in reply) else "a reply is empty."
+
+
+def _shape(row: Mapping[str, Any]) -> type[Line]:
+    if "text" in row:
+        return Document
+    if "chosen" in row:
+        return Preference
+    return Labelled if "label" in row else Scored if "score" in row else Supervised
+
+
+def _bare(value: Any) -> Any:
+    """Without the keys that are null: columns that other rows have."""
+    if isinstance(value, Mapping):
+        return {k: _bare(v) for k, v in value.items() if v is not None}
+    return [_bare(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,79 @@
+"""Mistral: the chat form with weights, and tool call ids of nine letters and digits."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from flywheel.errors import Unreadable
+from flywheel.exports.together import Dialogue, plain_losses, plain_message
+from flywheel.kinds import Export
+from flywheel.messages import Message, images, tools_of, weighted
+from flywheel.records import short_hash
+from flywheel.training_lines import Line, line_fault, read_lines
+
+NINE = re.compile(r"[A-Za-z0-9]{9}")
+
+
+class Mistral(Export):
+    """Lines with weights. Tool call ids become nine letters and digits, the same ones in every build; the call and its
+    result stay matched. Pictures and instructions that do not come first are refused."""
+
+    use: Literal["mistral"] = "mistral"
+
+    takes: ClassVar[tuple[str, ...]] = ("sft", "tool_use")
+
+    def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
+        prompt = [plain_message(m) for m in example["prompt"]]
+        completion = [plain_message(m) for m in example["completion"]]
+        if any(images(m) for m in prompt):
+            raise Unreadable("images")
+        short = short_ids([*prompt, *completion])
+        line = [*(weighted(m, 0) for m in prompt), *(weighted(m, 1) for m in completion)]
+        offered = {"tools": tools} if (tools := tools_of(example)) else {}
+        return {"messages": [_renamed(m, short) for m in line], **offered}
+
+    def losses(self, example: Mapping[str, Any]) -> list[str]:
+        calls = {"tool_call_id" for m in [*example["prompt"], *example["completion"]] if m["tool_calls"]}
+        return sorted({*plain_losses(example), *calls})
+
+    def fault(self, line: Mapping[str, Any]) -> str | None:
+        return line_fault(line, _shape)
+
+    def validate_file(self, path: Path) -> int:
+        """Read every line with the strict schema; ids are checked as Mistral's templates check them."""
+        return read_lines(path, self.use, _shape)
+
+
+def short_ids(messages: Iterable[Message]) -> dict[str, str]:
+    """Each tool call id -> nine letters and digits: itself where it has that form, else from its hash, never one twice."""
+    ids = dict.fromkeys(c.get("id") or "" for m in messages for c in m.get("tool_calls", ()))
+    short = {i: i for i in ids if NINE.fullmatch(i)}
+    for i in ids:
+        tries = (short_hash(i, str(attempt))[:9] for attempt in range(len(ids) + 1))
+        short.setdefault(i, next(t for t in tries if t not in short.values()) if i not in short else i)
+    return short
+
+
+def _renamed(message: Message, short: Mapping[str, str]) -> Message:
+    told = dict(message)
+    if "tool_calls" in told:
+        told["tool_calls"] = [{**c, "id": short[c.get("id") or ""]} for c in told["tool_calls"]]
+    if "tool_call_id" in told:
+        told["tool_call_id"] = short.get(told["tool_call_id"], told["tool_call_id"])
+    return told
+
+
+class Conversation(Dialogue):
+    """Messages to learn from, with short ids."""
+
+    def fault(self) -> str | None:
+        """Ids are nine letters and digits, and each is used once."""
+        ids = [c.id for m in self.messages for c in m.tool_calls or ()]
+        if wrong := next((i for i in ids if not NINE.fullmatch(i)), None):
+            return f"the tool call id {wrong!r} is not nine letters and digits."
+        return "two tool calls have one id." if len(set(ids)) < len(ids) else super().fault()
+
+
+def _shape(row: Mapping[str, Any]) -> type[Line]:
+    return Conversation

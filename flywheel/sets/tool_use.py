@@ -1,0 +1,95 @@
+"""Tool use: what a model called, what came back and what it said, checked against the tools it was offered."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import orjson
+import polars as pl
+
+from flywheel.errors import Unreadable
+from flywheel.kinds import Formed, SetKind
+from flywheel.messages import calls_of, functions_of
+from flywheel.sets.sft import Sft
+from flywheel.tool_schemas import faults
+
+
+class ToolUse(SetKind):
+    """One example for each request that was met with tools: everything since the user last spoke is the completion.
+
+    A call that stands in a later call's history is part of that trajectory and no example of its own. Rows are left out
+    as NO_TOOLS, NO_TOOL_CALL, UNFINISHED (the reply is itself a call), UNKNOWN_TOOL, ARGS_SCHEMA (arguments are no JSON
+    object, or break the tool's JSON Schema), TOOL_SCHEMA (that schema cannot be used), ORPHAN_TOOL_ID (a result answers no
+    open call, or two calls share an id) and UNANSWERED_CALL.
+    """
+
+    use: Literal["tool_use"] = "tool_use"
+    require_feedback: bool = False
+    """Take only replies with a sign of approval."""
+
+    absent: ClassVar[str] = "not_eligible"
+
+    def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
+        plain = Sft(name=self.name, use_corrections=False, require_feedback=self.require_feedback)
+        return plain.pick(pool, labels, comparisons)
+
+    def forms(self) -> bool:
+        return True
+
+    def form(
+        self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+    ) -> Formed:
+        """Everything up to the user's last message is the prompt; every call of both sides is checked."""
+        messages = [*prompt, *completion]
+        asked = max((i for i, m in enumerate(messages) if m["role"] == "user"), default=-1) + 1
+        try:
+            schemas = {f["name"]: f.get("parameters") for f in functions_of(row)}
+        except (Unreadable, orjson.JSONDecodeError):
+            return Formed(reasons=("TOOL_SCHEMA",))
+        if not schemas:
+            return Formed(reasons=("NO_TOOLS",))
+        if not any(m["tool_calls"] for m in messages[asked:]):
+            return Formed(reasons=("NO_TOOL_CALL",))
+        found = [f for m in messages for f in _call_faults(m, schemas)] + _id_faults(messages)
+        found += ["UNFINISHED"] if messages[-1]["tool_calls"] else []
+        found += ["NO_PROMPT"] if asked == 0 else []
+        return Formed(reasons=tuple(dict.fromkeys(found))) if found else Formed(messages[:asked], messages[asked:])
+
+
+def _call_faults(fields: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the calls of one message."""
+    try:
+        calls = calls_of(fields)
+    except (Unreadable, orjson.JSONDecodeError):
+        return ["ARGS_SCHEMA"]
+    return [
+        fault
+        for _, name, arguments in calls
+        for fault in (faults(schemas[name], arguments) if name in schemas else ["UNKNOWN_TOOL"])
+    ]
+
+
+def _id_faults(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Results that answer no open call, ids used twice at once, and calls nobody answered before somebody else spoke."""
+    pending: set[str] = set()
+    found: list[str] = []
+    for m in messages:
+        if m["role"] == "tool":
+            if m["tool_call_id"] in pending:
+                pending.discard(m["tool_call_id"])
+            else:
+                found.append("ORPHAN_TOOL_ID")
+            continue
+        found += ["UNANSWERED_CALL"] if pending else []
+        ids = _ids(m["tool_calls"])
+        found += ["ORPHAN_TOOL_ID"] if None in ids or len(set(ids)) < len(ids) else []
+        pending = {i for i in ids if i is not None}
+    return found
+
+
+def _ids(tool_calls: str | None) -> list[str | None]:
+    """The id of each call, whatever its arguments are; none where the calls are no JSON list."""
+    try:
+        calls = orjson.loads(tool_calls or "[]")
+    except orjson.JSONDecodeError:
+        return []
+    return [c.get("id") for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []

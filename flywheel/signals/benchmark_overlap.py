@@ -1,0 +1,210 @@
+"""Which benchmark item a conversation repeats."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field, PrivateAttr
+
+from flywheel import benchmark_items
+from flywheel.benchmark_items import Item
+from flywheel.kinds import Signal
+from flywheel.lineage import Step
+from flywheel.words import words as words_of
+
+U64 = npt.NDArray[np.uint64]
+Gram = tuple[str, ...]
+
+BASE = np.uint64(0x9E3779B97F4A7C15)
+BACK = np.uint64(pow(int(BASE), -1, 1 << 64))
+FOLD = np.uint64(64 - 22)
+AT_ONCE = 4 << 20
+"""Bytes of text looked at in one go: bounds the memory, and keeps it near the processor."""
+SPAN = 200
+"""Characters of the matched words that are kept."""
+
+
+class BenchmarkOverlap(Signal, frozen=True):
+    """The benchmark item of which a message of the conversation holds the largest share.
+
+    Texts are compared by their sequences of `ngram` words: lower-cased, without punctuation, Chinese, Japanese and Korean by
+    character. An item of fewer than three times as many words is compared by sequences of `short_ngram`, one shorter than
+    that as a whole. `benchmark_share` is the share of the item's distinct sequences that one message holds, 0 where none;
+    `benchmark_hit` is `file#item`, `benchmark_span` the words matched. Without files nothing is measured: all are null.
+    """
+
+    use: Literal["benchmark_overlap"] = "benchmark_overlap"
+    gives: ClassVar[Mapping[str, Any]] = {
+        "benchmark_hit": pl.String,
+        "benchmark_share": pl.Float64,
+        "benchmark_span": pl.String,
+    }
+    files: tuple[str, ...] = ()
+    """Benchmark files, JSON Lines, plain or gzip; paths from the recipe's folder."""
+    field: str | None = None
+    """The field of a record that holds what the item asks; without it, question, prompt, turns, instruction and the like."""
+    ngram: int = Field(default=13, ge=2, le=50)
+    short_ngram: int = Field(default=8, ge=2, le=50)
+    min_words: int = Field(default=4, ge=1)
+    """Items of fewer words are left out: too many texts hold them by chance."""
+    _folder: Path = PrivateAttr(default=Path())
+
+    def located(self, folder: Path) -> "BenchmarkOverlap":
+        """The same signal, its files looked for in this folder."""
+        moved = self.model_copy()
+        moved._folder = folder
+        return moved
+
+    def read(self) -> None:
+        """Read every file, and let what is wrong with one be known. Raises `RecipeInvalid`."""
+        for path in self.paths:
+            benchmark_items.items(path, self.field)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The benchmark files."""
+        return tuple(self._folder / file for file in self.files)
+
+    def step(self) -> Step:
+        # Content counts, not where it lies: a moved home gives the same lineage.
+        known = [{"name": benchmark_items.short_name(p), "sha256": benchmark_items.digest(p)} for p in self.paths]
+        return Step(
+            use=self.use, version=self.version, parameters=self.model_dump(mode="json", exclude={"use", "files"}) | {"files": known}
+        )
+
+    def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        if not self.files:
+            return rows.select("id", *[pl.lit(None, dtype=t).alias(c) for c, t in self.gives.items()])
+        texts = pl.col("messages").list.eval(pl.element().struct.field("content").fill_null(""))
+        said = rows.select("id", text=texts).explode("text").filter(pl.col("text").fill_null("") != "").collect()
+        # The history of a session comes again in each of its turns: each distinct text is looked at once.
+        hits = _matches(said["text"].unique(maintain_order=True), self._index())
+        best = (
+            said.lazy()
+            .join(hits.lazy(), on="text")
+            .sort(["benchmark_share", "benchmark_hit", "benchmark_span"], descending=[True, False, False])
+            .group_by("id", maintain_order=True)
+            .first()
+            .drop("text")
+        )
+        return (
+            rows.select("id")
+            .join(best, on="id", how="left", maintain_order="left")
+            .select("id", *[pl.col(c).fill_null(0.0) if c == "benchmark_share" else pl.col(c) for c in self.gives])
+        )
+
+    def _index(self) -> "_Index":
+        found = [item for path in self.paths for item in benchmark_items.items(path, self.field)]
+        return _index(tuple(found), self.ngram, self.short_ngram, self.min_words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The word sequences of all items."""
+
+    sizes: tuple[int, ...]
+    """Lengths of sequences, in words."""
+    hashes: Mapping[int, U64]
+    """For each length, the hashes of all sequences, sorted."""
+    bits: Mapping[int, npt.NDArray[np.bool_]]
+    """For each length, whether some hash begins with these bits: most texts need no other look."""
+    items: Mapping[Gram, Sequence[int]]
+    """Sequence -> the texts that hold it."""
+    grams: Sequence[int]
+    """Distinct sequences of each text."""
+    names: Sequence[str]
+
+
+@lru_cache(maxsize=4)
+def _index(items: tuple[Item, ...], ngram: int, short: int, min_words: int) -> _Index:
+    words = words_of(pl.Series("text", [i.text for i in items], dtype=pl.String)).to_list()
+    kept = [(item.name, w) for item, w in zip(items, words, strict=True) if len(w) >= min_words]
+    where: dict[Gram, list[int]] = defaultdict(list)
+    grams = []
+    for at, (_, w) in enumerate(kept):
+        size = min(len(w), ngram if len(w) >= 3 * ngram else short)
+        distinct = {tuple(w[i : i + size]) for i in range(len(w) - size + 1)}
+        grams.append(len(distinct))
+        for gram in distinct:
+            where[gram].append(at)
+    sizes = sorted({len(g) for g in where})
+    hashes = {n: np.unique(_gram_hashes([g for g in where if len(g) == n], n)) for n in sizes}
+    bits = {n: np.zeros(1 << 22, dtype=bool) for n in sizes}
+    for n in sizes:
+        bits[n][hashes[n] >> FOLD] = True
+    return _Index(tuple(sizes), hashes, bits, where, grams, [name for name, _ in kept])
+
+
+def _gram_hashes(grams: Sequence[Gram], size: int) -> U64:
+    words = pl.Series([w for g in grams for w in g], dtype=pl.String).hash().to_numpy()
+    return _rolled(*_sums(words), size)[::size]
+
+
+def _sums(words: U64) -> tuple[U64, U64]:
+    """Running sum of a polynomial over the words, modulo 2^64, and the powers that take a place out of a difference."""
+    down, up = (np.multiply.accumulate(np.full(len(words), b, dtype=np.uint64)) for b in (BACK, BASE))
+    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(words * down, dtype=np.uint64)]), up
+
+
+def _rolled(sums: U64, up: U64, size: int) -> U64:
+    """Hash of the `size` words from each place on; the cost does not depend on the size."""
+    rolled: U64 = (sums[size:] - sums[:-size]) * up[: len(up) - size + 1]
+    return rolled
+
+
+def _matches(texts: pl.Series, index: _Index) -> pl.DataFrame:
+    """`text`, `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
+    found: list[tuple[str, str, float, str]] = []
+    group = texts.str.len_bytes().cum_sum() // AT_ONCE
+    for batch in texts.to_frame("text").with_columns(group=group).partition_by("group", maintain_order=True):
+        words = words_of(batch["text"])
+        found += [(batch["text"][at], *_best(words[at].to_list(), index)) for at in _suspects(words, index)]
+    columns = {"text": pl.String} | dict(BenchmarkOverlap.gives)
+    return pl.DataFrame(found, schema=columns, orient="row").drop_nulls("benchmark_hit")
+
+
+def _suspects(words: pl.Series, index: _Index) -> list[int]:
+    """Places of the texts in which some sequence has the hash of an item's."""
+    lengths = words.list.len().to_numpy().astype(np.int64)
+    ends = np.cumsum(lengths)
+    sums, up = _sums(words.explode(empty_as_null=False).hash().to_numpy())
+    suspects = np.zeros(len(lengths), dtype=bool)
+    for size in index.sizes:
+        if len(up) < size:
+            continue
+        rolled, known = _rolled(sums, up, size), index.hashes[size]
+        places = np.flatnonzero(index.bits[size][rolled >> FOLD])
+        near = known[np.minimum(np.searchsorted(known, rolled[places]), len(known) - 1)]
+        places = places[near == rolled[places]]
+        owner = np.searchsorted(ends, places, side="right")
+        suspects[owner[places + size <= ends[owner]]] = True
+    return [int(at) for at in np.flatnonzero(suspects)]
+
+
+def _best(words: list[str], index: _Index) -> tuple[str | None, float, str]:
+    """Name of the item of which the words hold the largest share, that share, and the words they have in common."""
+    hits: dict[int, dict[Gram, int]] = defaultdict(dict)
+    for size in index.sizes:
+        for at, gram in enumerate(zip(*(islice(words, i, None) for i in range(size)), strict=False)):
+            for item in index.items.get(gram, ()):
+                hits[item].setdefault(gram, at)
+    if not hits:
+        return None, 0.0, ""
+    share = {item: len(grams) / index.grams[item] for item, grams in hits.items()}
+    best = min(share, key=lambda item: (-share[item], index.names[item], item))
+    return index.names[best], share[best], " ".join(_longest(words, hits[best]))[:SPAN]
+
+
+def _longest(words: list[str], grams: Mapping[Gram, int]) -> Iterator[str]:
+    """The longest unbroken run of words that the sequences cover; the first of several."""
+    size = len(next(iter(grams)))
+    runs = [[p for _, p in run] for _, run in groupby(enumerate(sorted(grams.values())), lambda at: at[1] - at[0])]
+    run = max(runs, key=len)
+    return iter(words[run[0] : run[-1] + size])
