@@ -104,7 +104,7 @@ def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[dict[str, str
         found.append({"step": event.step_key or "", "error": told or (error.message.strip() if error else "failed")})
     for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.PIPELINE_FAILURE):
         ended = event.dagster_event and event.dagster_event.job_failure_data
-        if ended and ended.error and not found:
+        if ended and ended.error and not found and "DagsterAssetCheckFailedError" not in ended.error.message:
             found.append({"step": "", "error": ended.error.message.strip()})
     return found
 

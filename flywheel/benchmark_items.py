@@ -89,9 +89,7 @@ def _record(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
             f"{path}, line {number}: no JSON ({e}). A benchmark file has one JSON object a line, plain or gzip."
         ) from None
     if not isinstance(record, dict):
-        raise RecipeInvalid(
-            f"{path}, line {number}: found a {type(record).__name__}; expected one JSON object a line."
-        )
+        raise RecipeInvalid(f"{path}, line {number}: found a {type(record).__name__}; expected one JSON object a line.")
     return record
 
 

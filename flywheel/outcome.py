@@ -30,7 +30,11 @@ def outcome(
 
 
 def stage(home: Home, name: str) -> dict[str, Any] | None:
-    """`{name, rows_in, rows_out, rejected{reason: n}, quarantined}` of one stage; None when it was never made."""
+    """`{name, rows_in, rows_out, rejected{reason: n}, quarantined}` of one stage; None when it was never made.
+
+    rows_in = rows_out + quarantined + the sum of rejected, where a row counts under the first of its reasons; `reasons`, where
+    it is there, counts every reason.
+    """
     try:
         made = home.store.head(name)
     except SnapshotMissing:
@@ -45,26 +49,28 @@ def stage(home: Home, name: str) -> dict[str, Any] | None:
             "quarantined": files["quarantined"],
             "reasons": tally(made, "quarantine", "reason"),
         }
-    left = {}
-    if "rejected" in made.schemas:
-        left = tally(made, "rejected", "reasons")
-    elif "set_aside" in made.schemas:
-        left = tally(made, "set_aside", "status")
-    elif "ledger" in made.schemas:
-        left = {k: v for k, v in tally(made, "ledger", "status").items() if k != "applied"}
-    rows_in = (
-        made.count("ledger")
-        if "ledger" in made.schemas
-        else made.count() + sum(made.count(t) for t in ("rejected", "set_aside") if t in made.schemas)
-    )
-    return {"name": name, "rows_in": rows_in, "rows_out": made.count(), "rejected": left, "quarantined": 0}
+    if "ledger" in made.schemas:
+        status = tally(made, "ledger", "status")
+        applied = status.pop("applied", 0)
+        return {"name": name, "rows_in": made.count("ledger"), "rows_out": applied, "rejected": status, "quarantined": 0}
+    table, column = ("rejected", "reasons") if "rejected" in made.schemas else ("set_aside", "status")
+    if table not in made.schemas:
+        return {"name": name, "rows_in": made.count(), "rows_out": made.count(), "rejected": {}, "quarantined": 0}
+    return {
+        "name": name,
+        "rows_in": made.count() + made.count(table),
+        "rows_out": made.count(),
+        "rejected": tally(made, table, column, first=True),
+        "quarantined": 0,
+        "reasons": tally(made, table, column),
+    }
 
 
-def tally(made: Snapshot, table: str, column: str) -> dict[str, int]:
-    """Rows of a table by reason, most first. A row with several reasons counts under each."""
+def tally(made: Snapshot, table: str, column: str, first: bool = False) -> dict[str, int]:
+    """Rows of a table by reason, most first. A row with several reasons counts under each, or only under its `first`."""
     rows = made.scan(table).select(pl.col(column).alias("reason"))
     if made.schemas[table][column] == pl.List(pl.String):
-        rows = rows.explode("reason")
+        rows = rows.with_columns(pl.col("reason").list.first()) if first else rows.explode("reason")
     counted = rows.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
     return {str(reason): n for reason, n in counted.iter_rows()}
 

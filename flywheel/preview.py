@@ -23,8 +23,7 @@ class Preview:
 
 def parse_filter(text: str) -> Filter:
     """One filter, as its table stands in a recipe: `use = "too_short"` and its parameters. Raises `RecipeInvalid`."""
-    recipe = parse_recipe(f'name = "preview"\n[[filter]]\n{text}', "the rule")
-    return recipe.filter[0]
+    return parse_recipe(f'name = "preview"\n[[filter]]\n{text}', "the rule").filters[0]
 
 
 def screened_rows(store: Store) -> pl.LazyFrame:

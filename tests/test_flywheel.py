@@ -224,6 +224,8 @@ def test_counts_reconcile_from_lines_to_sets(replay: Replay) -> None:
             else replay.sql("select (select count(*) from curated) + (select count(*) from curated_rejected)")
         )
         assert stages[name]["rows_out"] == kept
+    for stage in stages.values():
+        assert stage["rows_in"] == stage["rows_out"] + stage["quarantined"] + sum(stage["rejected"].values()), stage
     assert stages["curated"]["rows_in"] == stages["screened"]["rows_out"]
     assert stages["screened"]["rows_in"] == stages["conversations"]["rows_out"]
     for made in replay.built["sets"]:

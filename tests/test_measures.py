@@ -17,6 +17,7 @@ from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
+from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.snapshots import Snapshot, Store
 from flywheel.targets import set_targets, wanted
 from tests.build import chat, rows
@@ -84,13 +85,19 @@ def raw_file(file: str, lines: int, bad: int = 0) -> dict:
 # --- everything that is named is there
 
 
-def everything(put) -> dict[str, pl.DataFrame]:
+def bench(folder) -> BenchmarkOverlap:
+    """The signal, looking for one item."""
+    (folder / "bench.jsonl").write_text('{"question": "how many ducks does the farmer next door keep"}')
+    return BenchmarkOverlap(files=("bench.jsonl",)).located(folder)
+
+
+def everything(put, folder) -> dict[str, pl.DataFrame]:
     """The measures of each asset over datasets without a row."""
     files, calls, events, pool = put(RAW), put(CALLS), put(EVENTS), put(CURATED)
     screened, policy = put(SCREENED), FeedbackPolicy()
     kinds = (Sft, Preference, Kto, Reward)
     sets = {
-        k.__name__: measures.candidate(k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL])
+        k.__name__: measures.candidate(k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder))
         for k in kinds
     }
     return sets | {
@@ -105,8 +112,8 @@ def everything(put) -> dict[str, pl.DataFrame]:
     }
 
 
-def test_every_metric_of_a_target_is_there_when_nothing_else_is(put):
-    for asset, table in everything(put).items():
+def test_every_metric_of_a_target_is_there_when_nothing_else_is(put, tmp_path):
+    for asset, table in everything(put, tmp_path).items():
         kind = {"Sft": Sft, "Preference": Preference, "Kto": Kto, "Reward": Reward}.get(asset)
         targets = set_targets(kind(name="s")) if kind else wanted(asset, {})
         for target in targets:
@@ -565,6 +572,18 @@ def test_pii_in_any_text_of_an_example(put):
     ]
     assert values(judged(put, given, redactions=[EMAIL]), "pii_residue") == {"": 3, "EMAIL": 3}
     assert values(judged(put, given), "pii_unredacted")["EMAIL"] == 3
+
+
+@pytest.mark.parametrize("column", ["prompt", "completion", "rejected"])
+def test_benchmarks_in_any_text_of_an_example(put, tmp_path, column):
+    leak = example("1", **{column: said("user: How many DUCKS does the farmer next door keep?")})
+    given = put(SET, rows=[leak, example("2")])
+    pool = put(CURATED, rows=[pooled("1"), pooled("2")])
+    table = measures.candidate(Sft(name="s"), given, pool, [], bench(tmp_path))
+    assert values(table, "benchmark_share") == {"": 1.0, "bench": 1.0}
+    sound = measures.candidate(Sft(name="s"), put(SET, rows=[example("2")]), pool, [], bench(tmp_path))
+    assert values(sound, "benchmark_share") == {"": 0.0}
+    assert values(measures.candidate(Sft(name="s"), given, pool, []), "benchmark_share") == {}  # the check is off
 
 
 def test_order_of_rows_changes_nothing(put):

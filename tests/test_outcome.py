@@ -44,8 +44,8 @@ def test_what_counts_as_success(home, success, checks, errors, expected):
     [
         ("raw_files", {"files": FILES, "quarantine": QUARANTINE}, 9, 7, {}, 2),
         ("conversations", {"rows": IDS, "set_aside": ASIDE}, 3, 2, {"repeated": 1}, 0),
-        ("screened", {"rows": IDS, "rejected": REJECTED}, 5, 2, {"echo": 2, "refusal": 2}, 0),
-        ("labels", {"rows": IDS, "ledger": LEDGER}, 3, 2, {"orphan": 2}, 0),
+        ("screened", {"rows": IDS, "rejected": REJECTED}, 5, 2, {"echo": 2, "refusal": 1}, 0),
+        ("labels", {"rows": IDS, "ledger": LEDGER}, 3, 1, {"orphan": 2}, 0),
     ],
 )
 def test_each_stage_says_what_went_in_and_why_rows_left(home, name, tables, rows_in, rows_out, rejected, quarantined):
@@ -53,6 +53,13 @@ def test_each_stage_says_what_went_in_and_why_rows_left(home, name, tables, rows
     told = stage(home, name)
     assert (told["rows_in"], told["rows_out"], told["quarantined"]) == (rows_in, rows_out, quarantined)
     assert told["rejected"] == rejected
+    if name != "raw_files":
+        assert rows_in == rows_out + sum(rejected.values())
+
+
+def test_every_reason_is_counted_beside_the_first(home):
+    snapshot(home.store, "screened", {"rows": IDS, "rejected": REJECTED})
+    assert stage(home, "screened")["reasons"] == {"echo": 2, "refusal": 2}
 
 
 def test_a_stage_that_was_never_made_is_left_out(home):

@@ -3,7 +3,9 @@ from flywheel.filters.too_short import TooShort
 from flywheel.preview import Preview, preview
 from tests.build import chat, rows
 
-ROWS = rows(*[chat("user: hi", f"assistant: {'Sorry!' if n % 3 == 0 else 'Hello there'}", id=f"s:{n:02}") for n in range(20)]).lazy()
+ROWS = rows(
+    *[chat("user: hi", f"assistant: {'Sorry!' if n % 3 == 0 else 'Hello there'}", id=f"s:{n:02}") for n in range(20)]
+).lazy()
 
 
 def test_a_rule_previews_its_hits():

@@ -17,8 +17,8 @@ _COUNTRIES = {
 def _written(length: int, countries: str) -> str:
     """Two letters, two digits, the rest in groups of four or without a space."""
     fours, rest = divmod(length - 4, 4)
-    tail = f"(?:[ -]?[A-Z0-9]{{{rest}}})" if rest else ""
-    return rf"(?:{'|'.join(countries.split())})[0-9]{{2}}(?:[ -]?[A-Z0-9]{{4}}){{{fours}}}{tail}"
+    tail = f"(?:[ -]?[A-Za-z0-9]{{{rest}}})" if rest else ""
+    return rf"(?:{'|'.join(countries.split())})[0-9]{{2}}(?:[ -]?[A-Za-z0-9]{{4}}){{{fours}}}{tail}"
 
 
 class RedactIban(Redaction, frozen=True):
@@ -26,7 +26,9 @@ class RedactIban(Redaction, frozen=True):
 
     use: Literal["redact_iban"] = "redact_iban"
     label: ClassVar[str] = "IBAN"
-    pattern: ClassVar[str] = "|".join(_written(length, countries) for length, countries in _COUNTRIES.items())
+    pattern: ClassVar[str] = "|".join(
+        _written(length, case) for length, countries in _COUNTRIES.items() for case in (countries, countries.lower())
+    )
 
     def valid(self, value: str) -> bool:
         """Whether the number, read with A = 10 and its first four characters last, leaves 1 when divided by 97."""

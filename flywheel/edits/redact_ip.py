@@ -6,7 +6,9 @@ from typing import ClassVar, Literal
 from flywheel.kinds import Redaction
 
 _V4 = r"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
-_V6 = r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}|(?:[0-9A-Fa-f]{1,4}:){1,7}(?::[0-9A-Fa-f]{1,4}){0,6}:?"
+_HEX = "[0-9A-Fa-f]{1,4}"
+_V6 = rf"{_HEX}(?::{_HEX}){{7}}|[0-9A-Fa-f]{{3,4}}:(?:{_HEX}:){{0,6}}:(?:{_HEX}(?::{_HEX}){{0,5}})?"
+"""Eight groups, or a gap after at least one. The first group of addresses in use has three or four digits; `a::b` is C++."""
 _NUMBERED = (
     "[Vv]ersion ", "[Vv]ersion: ", "[Vv]ersion=", "[Vv]ersions ", "[Vv]ersion is ", "[Vv]er ", r"[Vv]er\. ", r"[Vv]\. ", "[Rr]elease ",
     "[Bb]uild ", "[Ff]irmware ", "[Ss]ection ", "[Cc]hapter ", "[Cc]lause ", "버전 ", "버전은 ", "버전: ", "절 ", "장 ", "==", ">=", "<=", "~=",
@@ -34,7 +36,5 @@ class RedactIp(Redaction, frozen=True):
         except ValueError:
             return False
         nobody = address.is_loopback or address.is_unspecified or address.is_multicast or value.startswith("255.")
-        groups = value.split(":")
-        if address.version == 6 and (len(groups[0]) < 3 if "" in groups else {len(g) for g in groups} == {2}):
-            return False  # `a::b` is a name in C++, eight pairs the begin of a fingerprint
-        return not nobody and (address.is_global or not self.public_only)
+        fingerprint = address.version == 6 and {len(group) for group in value.split(":")} == {2}
+        return not nobody and not fingerprint and (address.is_global or not self.public_only)

@@ -12,16 +12,106 @@ from flywheel import prose
 from flywheel.kinds import Edit
 
 _BLOCK = frozenset(
-    "address article aside blockquote body br caption center dd details div dl dt figcaption figure footer form h1 h2 h3 h4 h5 "
-    "h6 head header hr html li main nav ol p pre section summary table tbody tfoot thead tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "br",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 _INLINE = frozenset(
-    "a abbr acronym area b big button cite code col colgroup del dfn em font i iframe img input ins kbd label link mark meta "
-    "noscript option picture q s samp select small source span strike strong sub sup svg td textarea th time title tt u var wbr".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "area",
+        "b",
+        "big",
+        "button",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "label",
+        "link",
+        "mark",
+        "meta",
+        "noscript",
+        "option",
+        "picture",
+        "q",
+        "s",
+        "samp",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "svg",
+        "td",
+        "textarea",
+        "th",
+        "time",
+        "title",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    ]
 )
-_ALONE = frozenset("area br col hr img input link meta source wbr".split())
+_ALONE = frozenset(["area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"])
 """Elements without an end tag."""
-_OPEN = frozenset("dd dt li option p td th tr thead tbody tfoot colgroup".split())
+_OPEN = frozenset(["dd", "dt", "li", "option", "p", "td", "th", "tr", "thead", "tbody", "tfoot", "colgroup"])
 """Elements whose end tag may be left out."""
 _SILENT = frozenset(("script", "style"))
 """Elements whose content is no text."""

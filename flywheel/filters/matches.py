@@ -50,7 +50,7 @@ class Matches(Filter, frozen=True):
         if self.operator == "matches":
             for pattern in self._values:
                 _refuse_bad_pattern(str(pattern))
-        if not self._values or "" in self._values and self.operator in WORDS:
+        if not self._values or ("" in self._values and self.operator in WORDS):
             raise ValueError("the value is empty; expected something to look for")
         return self
 
@@ -78,8 +78,8 @@ class Matches(Filter, frozen=True):
         hit = pl.any_horizontal([self._compare(column, value) for value in self._values])
         return ~hit if self.operator == "is_not" else hit
 
-    def _compare(self, column: pl.Expr, value: Any) -> pl.Expr:
-        text, number = column.cast(pl.String), column.cast(pl.Float64, strict=False)
+    def _compare(self, column: pl.Expr, value: Value) -> pl.Expr:
+        text, number, other = column.cast(pl.String), column.cast(pl.Float64, strict=False), pl.lit(value)
         folded, small = (text.str.to_lowercase(), str(value).lower()) if self.ignore_case else (text, str(value))
         match self.operator:
             case "contains":
@@ -89,16 +89,16 @@ class Matches(Filter, frozen=True):
             case "ends_with":
                 return folded.str.ends_with(small)
             case "matches":
-                return text.str.contains(f"(?i:{value})" if self.ignore_case else value)
+                return text.str.contains(f"(?i:{value})" if self.ignore_case else str(value))
             case "above":
-                return number > value
+                return number > other
             case "at_least":
-                return number >= value
+                return number >= other
             case "below":
-                return number < value
+                return number < other
             case "at_most":
-                return number <= value
-        return folded == small if isinstance(value, str | bool) else number == value
+                return number <= other
+        return folded == small if isinstance(value, str | bool) else number == other
 
 
 def _refuse_bad_pattern(pattern: str) -> None:

@@ -76,7 +76,9 @@ class BenchmarkOverlap(Signal, frozen=True):
         # Content counts, not where it lies: a moved home gives the same lineage.
         known = [{"name": benchmark_items.short_name(p), "sha256": benchmark_items.digest(p)} for p in self.paths]
         return Step(
-            use=self.use, version=self.version, parameters=self.model_dump(mode="json", exclude={"use", "files"}) | {"files": known}
+            use=self.use,
+            version=self.version,
+            parameters=self.model_dump(mode="json", exclude={"use", "files"}) | {"files": known},
         )
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -161,7 +163,7 @@ def _rolled(sums: U64, up: U64, size: int) -> U64:
 
 def _matches(texts: pl.Series, index: _Index) -> pl.DataFrame:
     """`text`, `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
-    found: list[tuple[str, str, float, str]] = []
+    found: list[tuple[str, str | None, float, str]] = []
     group = texts.str.len_bytes().cum_sum() // AT_ONCE
     for batch in texts.to_frame("text").with_columns(group=group).partition_by("group", maintain_order=True):
         words = words_of(batch["text"])

@@ -123,26 +123,30 @@ def export(home: "Home", wanted: SetKind, candidate: Snapshot, verdicts: Sequenc
 def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: ExportContext) -> Release:
     """Write a candidate's files, read them back, and point `current` at them.
 
-    A released version is not written again: when its data files are there with these bytes, only the pointer is moved where it
-    differs. Raises `ExportInvalid` when a written file is refused by its reader; the release before stays.
+    A released version is not written again: when it stands with all its bytes, only the pointer is moved where it differs. Raises `ExportInvalid` when a written file is refused by its reader; the release before stays.
     """
     home_of_set = target_root / wanted.name
     folder = home_of_set / candidate.version[:VERSION_DIGITS]
     staging = target_root / ".staging" / wanted.name
     _recover(staging, folder)
+    if (known := standing(folder, wanted)) is not None:
+        point(home_of_set, folder.name)
+        return _told(wanted, folder, Rendered(known, {}, ()), fresh=False)
     staged = staging / folder.name
     staged.mkdir(parents=True)
     try:
         made = render(wanted, candidate, staged, context)
         home_of_set.mkdir(parents=True, exist_ok=True)
-        fresh = not _same(folder, staged)
-        if fresh:
-            _sync_tree(staged)
-            _swap(staged, folder, staging / REPLACED)
-            sync(home_of_set)
+        _sync_tree(staged)
+        _swap(staged, folder, staging / REPLACED)
+        sync(home_of_set)
         point(home_of_set, folder.name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return _told(wanted, folder, made, fresh=True)
+
+
+def _told(wanted: SetKind, folder: Path, made: "Rendered", fresh: bool) -> Release:
     return Release(
         set=wanted.name,
         kind=wanted.use,
@@ -155,6 +159,28 @@ def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: Ex
         remarks=made.remarks,
         fresh=fresh,
     )
+
+
+def standing(folder: Path, wanted: SetKind) -> dict[str, Any] | None:
+    """The manifest of the release in this folder, if it holds what is wanted now and every file has its bytes; else None.
+
+    The folder is named by the candidate's content. How it came about (another recipe, other upstream versions with the same
+    rows) may differ by now: what was released first stands as it was written.
+    """
+    try:
+        manifest: dict[str, Any] = orjson.loads((folder / "manifest.json").read_bytes())
+        asked = [manifest[k] for k in ("formats", "format_versions", "engine")]
+        same = asked == [list(wanted.export), format_versions(wanted), ENGINE]
+        same = same and (manifest.get("template") or {}).get("name") == wanted.template
+        whole = all(file_digest(folder / name) == f["sha256"] for name, f in manifest["files"].items()) if same else False
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return manifest if whole else None
+
+
+def format_versions(wanted: SetKind) -> dict[str, int]:
+    """Each format of a set and the version of its rules."""
+    return {use: EXPORTS[use].version for use in wanted.export}
 
 
 def point(folder: Path, version: str) -> None:
@@ -234,27 +260,6 @@ def _swap(staged: Path, folder: Path, aside: Path) -> None:
         if aside.exists():
             aside.rename(folder)
         raise
-
-
-def _same(folder: Path, staged: Path) -> bool:
-    """Whether the folder is this release: its manifest lists the same data files, and each lies there with these bytes.
-
-    How a release came about (other recipe text, other upstream versions with the same rows) may differ: what was released
-    first stands as it was written.
-    """
-    listed = [_data_files(f) for f in (folder, staged)]
-    return listed[0] == listed[1] and all(
-        (folder / name).is_file() and file_digest(folder / name) == digest for name, digest in listed[1].items()
-    )
-
-
-def _data_files(folder: Path) -> dict[str, str]:
-    """Data file -> its digest, from the manifest; empty where there is none to read."""
-    try:
-        files = orjson.loads((folder / "manifest.json").read_bytes())["files"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return {name: f["sha256"] for name, f in files.items() if not name.endswith("README.md")}
 
 
 def _sync_tree(folder: Path) -> None:
@@ -418,6 +423,7 @@ def _manifest(
         "recipe": {"name": context.recipe, "digest": context.recipe_digest},
         "engine": ENGINE,
         "formats": list(written),
+        "format_versions": format_versions(wanted),
         "inputs": [r.model_dump() for r in candidate.derivation.inputs],
         "raw_files": [p.name for p in raw.parts] if raw else [],
         "derivation": [

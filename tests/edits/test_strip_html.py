@@ -19,7 +19,10 @@ def stripped(text: str | None) -> str | None:
     [
         ("<p>Great  <b>phone</b></p>\n\n\n", "Great phone"),  # row 20
         ("<p>아주  <b>좋은</b> 전화기</p>", "아주 좋은 전화기"),
-        ("<div>out</div>\n```html\n<div>in</div>\n```\nafter <b>x</b>", "out\n\n```html\n<div>in</div>\n```\nafter x"),  # row 149
+        (
+            "<div>out</div>\n```html\n<div>in</div>\n```\nafter <b>x</b>",
+            "out\n\n```html\n<div>in</div>\n```\nafter x",
+        ),  # row 149
         ("`<b>x</b>` and <i>y</i>", "`<b>x</b>` and y"),
         ("first<br>second<br/>third", "first\nsecond\nthird"),
         ("<ul><li>one<li>two</ul>", "one\ntwo"),
@@ -66,7 +69,14 @@ def test_what_is_no_noise_stays(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["<p>" * 100_000, "<b " * 100_000, "<!--" * 100_000, "``` `" * 60_000 + "<p>a</p>", "&lt;a " * 80_000, "<script>" * 60_000],
+    [
+        "<p>" * 100_000,
+        "<b " * 100_000,
+        "<!--" * 100_000,
+        "``` `" * 60_000 + "<p>a</p>",
+        "&lt;a " * 80_000,
+        "<script>" * 60_000,
+    ],
     ids=lambda t: t[:5],
 )
 def test_made_to_hurt(text):
@@ -76,11 +86,15 @@ def test_made_to_hurt(text):
 
 
 def test_edits_count_characters_and_leave_tool_calls_alone():
-    row = chat("user: <p>Great  <b>phone</b></p>", {"role": "assistant", "content": "ok", "tool_calls": '[{"x":"<p>a</p>"}]'})
+    row = chat(
+        "user: <p>Great  <b>phone</b></p>", {"role": "assistant", "content": "ok", "tool_calls": '[{"x":"<p>a</p>"}]'}
+    )
     new, made = rewrite(row, (StripHtml(),), b"")
     assert new["messages"][0][0]["content"] == "Great phone"
     assert new["messages"][0][1]["tool_calls"] == '[{"x":"<p>a</p>"}]'
-    assert made.select("field", "edit", "count", "chars_before", "chars_after").rows() == [("content", "strip_html", 1, 26, 11)]
+    assert made.select("field", "edit", "count", "chars_before", "chars_after").rows() == [
+        ("content", "strip_html", 1, 26, 11)
+    ]
 
 
 def test_code_is_where_markdown_says():

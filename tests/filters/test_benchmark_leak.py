@@ -35,7 +35,7 @@ def test_the_check_is_declared_off_without_benchmarks():
 
 def test_files_lie_beside_the_recipe(tmp_path):
     (tmp_path / "recipe.toml").write_text(f'name = "r"\n{FILES}{LEAK}')
-    with pytest.raises(RecipeInvalid, match="bench.jsonl cannot be read"):
+    with pytest.raises(RecipeInvalid, match=r"bench\.jsonl cannot be read"):
         read_recipe(tmp_path / "recipe.toml")
     (tmp_path / "bench.jsonl").write_text("no json")
     with pytest.raises(RecipeInvalid, match="line 1: no JSON"):

@@ -29,5 +29,9 @@ def test_echo(asked, reply, rejected):
 
 
 def test_only_the_users_words_can_be_echoed():
-    row = chat("user: weather?", {"role": "tool", "content": "Sunny, 21 degrees in Seoul"}, "assistant: Sunny, 21 degrees in Seoul")
+    row = chat(
+        "user: weather?",
+        {"role": "tool", "content": "Sunny, 21 degrees in Seoul"},
+        "assistant: Sunny, 21 degrees in Seoul",
+    )
     assert row.select(Echo().reject()).item() is False

@@ -8,7 +8,13 @@ from flywheel.recipe import parse_recipe
 from flywheel.stages.curate import judge
 from tests.build import chat
 
-ROW = chat("system: Be kind", "user: Wo ist mein Paket?", "assistant: I'm SORRY, 환불은 안 됩니다. It costs $5.", app="shop", turn=3)
+ROW = chat(
+    "system: Be kind",
+    "user: Wo ist mein Paket?",
+    "assistant: I'm SORRY, 환불은 안 됩니다. It costs $5.",
+    app="shop",
+    turn=3,
+)
 
 
 def hits(column: str, operator: str, value: object, **more: object) -> bool | None:

@@ -69,4 +69,9 @@ def test_a_pattern_made_to_hurt_is_quick():
 def test_tools_not_offered_and_replies_without_calls_are_not_judged():
     assert rejected("{}", name="traffic") is False
     assert chat("user: hi", "assistant: hello").select(SchemaViolation().reject()).item() is False
-    assert chat("user: hi", {"role": "assistant", "tool_calls": "{}"}, tools="nonsense").select(SchemaViolation().reject()).item() is False
+    assert (
+        chat("user: hi", {"role": "assistant", "tool_calls": "{}"}, tools="nonsense")
+        .select(SchemaViolation().reject())
+        .item()
+        is False
+    )

@@ -26,4 +26,7 @@ def test_unbalanced_fences(reply, rejected):
 
 
 def test_no_text_is_balanced():
-    assert chat("user: go", {"role": "assistant", "tool_calls": "[{}]"}).select(UnbalancedFences().reject()).item() is False
+    assert (
+        chat("user: go", {"role": "assistant", "tool_calls": "[{}]"}).select(UnbalancedFences().reject()).item()
+        is False
+    )

@@ -67,9 +67,15 @@ def test_a_near_miss_is_none(overlap, said):
 
 
 def test_the_share_is_of_the_items_sequences_and_the_span_is_what_was_matched(overlap):
-    assert measured(overlap, f"user: {SHORT}", "assistant: ok")[1:] == (1.0, "draft a professional email seeking your supervisor s feedback on the quarterly financial report you prepared")
+    assert measured(overlap, f"user: {SHORT}", "assistant: ok")[1:] == (
+        1.0,
+        "draft a professional email seeking your supervisor s feedback on the quarterly financial report you prepared",
+    )
     half = " ".join(SHORT.split()[:8])
-    assert measured(overlap, f"user: {half}", "assistant: ok")[1:] == (2 / 9, "draft a professional email seeking your supervisor s feedback")
+    assert measured(overlap, f"user: {half}", "assistant: ok")[1:] == (
+        2 / 9,
+        "draft a professional email seeking your supervisor s feedback",
+    )
     assert measured(overlap, "user: nothing of the kind", "assistant: ok") == (None, 0.0, None)
 
 
@@ -93,7 +99,12 @@ def test_lineage_names_the_content_and_not_the_place(overlap, tmp_path):
 
 
 def test_order_and_company_do_not_matter(overlap):
-    frame = rows(*[chat(f"user: {t}", "assistant: x", id=f"s:{n}") for n, t in enumerate([EGGS, "hi", KOREAN, SHORT, EGGS + KOREAN])])
+    frame = rows(
+        *[
+            chat(f"user: {t}", "assistant: x", id=f"s:{n}")
+            for n, t in enumerate([EGGS, "hi", KOREAN, SHORT, EGGS + KOREAN])
+        ]
+    )
     whole = overlap.measure(frame.lazy()).collect().sort("id")
     assert overlap.measure(frame.reverse().lazy()).collect().sort("id").equals(whole)
     alone = pl.concat([overlap.measure(frame[i : i + 1].lazy()).collect() for i in range(frame.height)])

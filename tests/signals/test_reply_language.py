@@ -25,4 +25,7 @@ def test_reply_language(asked, reply, expected):
 
 
 def test_a_reply_without_text_and_a_prompt_without_messages():
-    assert ReplyLanguage().measure(chat({"role": "assistant", "tool_calls": "[]"}).lazy()).collect().row(0)[1:] == ("und", "und")
+    assert ReplyLanguage().measure(chat({"role": "assistant", "tool_calls": "[]"}).lazy()).collect().row(0)[1:] == (
+        "und",
+        "und",
+    )
