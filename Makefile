@@ -7,7 +7,7 @@ HOME_FOLDER ?= home
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := flywheel assets checks tests
+CODE := flywheel assets checks tests benchmarks
 
 .PHONY: help env run ui test lint format typecheck clean
 

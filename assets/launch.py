@@ -23,6 +23,7 @@ from typing import Any
 import dagster as dg
 from dagster._grpc.client import DagsterGrpcClient
 
+from assets.resources import bury
 from flywheel.catalog import Catalog
 from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
@@ -166,11 +167,19 @@ def up(home: Home, port: int = 3000, progress: Progress | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="flywheel-") as folder,
         Services(home, Path(folder)) as services,
     ):
+        settle(home)
         services.start(port)
         if progress:
             progress(f"Dagster's UI: http://127.0.0.1:{port}   home: {home.path}   (Ctrl-C ends it)")
         services.watch()
+    settle(home)
     return 0
+
+
+def settle(home: Home) -> None:
+    """Mark the runs whose process is gone as failed: each would else keep the next one waiting for ever. The daemon retries them."""
+    with suppress(HomeBusy), home.lock(0.0), instance_of(home) as instance:
+        bury(instance)
 
 
 def refuse_port(port: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from flywheel import __version__, report
 from flywheel.errors import FlywheelError, HomeMissing, RawUnreadable
@@ -191,6 +192,51 @@ def quarantine(limit: int, reason: str | None, home_path: str | None, as_json: b
         as_json,
         report.quarantined(shown, len(found)),
     )
+
+
+@cli.command(short_help="What a filter would reject, before it is enabled.")
+@click.argument("rule")
+@click.option("--limit", default=10, show_default=True, help="Ids to show.")
+@shared
+def preview(rule: str, limit: int, home_path: str | None, as_json: bool) -> None:
+    """How many of the rows that pass today's filters RULE would reject. RULE is the body of a [[filter]] table; nothing changes.
+
+    \b
+    Example: flywheel preview 'use = "too_short"
+    min_words = 12'
+    """
+    from flywheel.preview import parse_filter, preview, screened_rows
+
+    home = Home.open(home_path)
+    found = preview(screened_rows(home.store), parse_filter(rule), limit)
+    text = f"{found.reason} would reject {found.count:,} of {found.of:,} rows" + "".join(f"\n  {i}" for i in found.ids)
+    answer = {"reason": found.reason, "count": found.count, "of": found.of, "ids": list(found.ids)}
+    tell(answer, as_json, Text(text))
+
+
+@cli.command("lint-prompt", short_help="Hold a serving prompt against a released set.")
+@click.argument("set_name", metavar="SET")
+@click.argument("prompt")
+@shared
+def lint_prompt(set_name: str, prompt: str, home_path: str | None, as_json: bool) -> int:
+    """Whether PROMPT has the form the released SET was trained on: OK, MISSING_SUFFIX, EXTRA_PREFIX, TRAILING_SPACE and so on.
+
+    \b
+    Example: flywheel lint-prompt food_labels 'burger -->'
+    """
+    from flywheel.prompts import PromptInvalid, lint_prompt, released_prompts, trained_form
+    from flywheel.stages.export import current
+
+    if (version := current(Home.open(home_path).exports / set_name)) is None:
+        raise PromptInvalid(f'no version of "{set_name}" is released. Run: flywheel build')
+    found = lint_prompt(prompt, trained_form(released_prompts(version)))
+    place = (
+        ""
+        if found.at is None
+        else f" at character {found.at}" + (f", expected {found.expected!r}" if found.expected else "")
+    )
+    tell({"code": found.code, "at": found.at, "expected": found.expected}, as_json, Text(found.code + place))
+    return 0 if found.code == "OK" else 1
 
 
 @cli.command(short_help="Examine the home and this machine.")

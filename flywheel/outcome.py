@@ -52,7 +52,13 @@ def stage(home: Home, name: str) -> dict[str, Any] | None:
     if "ledger" in made.schemas:
         status = tally(made, "ledger", "status")
         applied = status.pop("applied", 0)
-        return {"name": name, "rows_in": made.count("ledger"), "rows_out": applied, "rejected": status, "quarantined": 0}
+        return {
+            "name": name,
+            "rows_in": made.count("ledger"),
+            "rows_out": applied,
+            "rejected": status,
+            "quarantined": 0,
+        }
     table, column = ("rejected", "reasons") if "rejected" in made.schemas else ("set_aside", "status")
     if table not in made.schemas:
         return {"name": name, "rows_in": made.count(), "rows_out": made.count(), "rejected": {}, "quarantined": 0}

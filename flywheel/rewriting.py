@@ -95,9 +95,7 @@ def rewrite_text(texts: pl.Series, edits: Sequence[Edit], secret: bytes) -> pl.S
     return pl.Series(texts.name, [new.get(t, t) for t in texts.to_list()], dtype=pl.String)
 
 
-def residue(
-    rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequence[str] = TEXTS
-) -> pl.DataFrame:
+def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequence[str] = TEXTS) -> pl.DataFrame:
     """Values the redactions still find in any text of the rows.
 
     `columns` name lists of messages, or JSON such as the tools offered. Gives `label`, `count`: one row for each redaction, 0 where nothing is found.

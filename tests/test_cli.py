@@ -13,7 +13,20 @@ from flywheel.__main__ import cli, run
 from flywheel.home import Home
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-COMMANDS = ("init", "ingest", "build", "check", "why", "diff", "doctor", "up", "demo", "quarantine")
+COMMANDS = (
+    "init",
+    "ingest",
+    "build",
+    "check",
+    "why",
+    "diff",
+    "doctor",
+    "up",
+    "demo",
+    "quarantine",
+    "preview",
+    "lint-prompt",
+)
 
 
 def call(n, reply="Turn it off and on again."):
@@ -96,7 +109,18 @@ def test_help_lists_the_exit_codes(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["ingest", "x"], ["build"], ["check"], ["why", "x"], ["diff", "s"], ["up"], ["quarantine"]]
+    "command",
+    [
+        ["ingest", "x"],
+        ["build"],
+        ["check"],
+        ["why", "x"],
+        ["diff", "s"],
+        ["up"],
+        ["quarantine"],
+        ["preview", "use = 1"],
+        ["lint-prompt", "s", "p"],
+    ],
 )
 def test_a_missing_home_is_one_sentence(command, tmp_path, capsys):
     assert run([*command, "--home", str(tmp_path / "none")]) == 2

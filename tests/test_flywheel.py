@@ -277,6 +277,25 @@ def test_why_leads_from_exported_lines_to_the_very_bytes(replay: Replay) -> None
         assert (made["name"], made["version"], name.partition(".")[0], number) in held
 
 
+def test_a_rule_is_previewed_before_it_is_enabled(replay: Replay) -> None:
+    """Row 152: the hits of a rule are shown; nothing is changed by looking."""
+    found = flywheel("preview", 'use = "too_short"\nmin_words = 6', home=replay.home)
+    ((short, of),) = replay.sql(
+        "select count(*) filter (reply_words < 6), count(*) from screened join signals using (id)"
+    )
+    assert found["of"] == of
+    assert 0 < found["count"] <= short
+    assert len(found["ids"]) == 10
+
+
+def test_a_serving_prompt_is_held_against_a_released_set(replay: Replay) -> None:
+    told = flywheel("lint-prompt", "replay_kto", "Where is my order?", home=replay.home)
+    assert told["code"] == "OK"
+    assert (
+        "is released. Run: flywheel build" in flywheel("lint-prompt", "nothing", "x", home=replay.home, code=1)["error"]
+    )
+
+
 def test_building_again_changes_no_byte(replay: Replay) -> None:
     before = tree(replay.home / "exports")
     again = flywheel("build", home=replay.home)

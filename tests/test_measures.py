@@ -97,7 +97,9 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     screened, policy = put(SCREENED), FeedbackPolicy()
     kinds = (Sft, Preference, Kto, Reward)
     sets = {
-        k.__name__: measures.candidate(k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder))
+        k.__name__: measures.candidate(
+            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder)
+        )
         for k in kinds
     }
     return sets | {

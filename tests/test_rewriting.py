@@ -254,7 +254,12 @@ def test_one_value_is_one_token_everywhere(before, after):
 
 def test_a_call_and_its_result_keep_one_id_and_the_tools_offered_are_rewritten_too():
     calls = orjson.dumps([{"id": "a@b.com", "type": "function", "function": {"name": "f", "arguments": "{}"}}]).decode()
-    turns = ["user: hi", {"role": "assistant", "tool_calls": calls}, {"role": "tool", "tool_call_id": "a@b.com", "content": "ok"}, "assistant: done"]
+    turns = [
+        "user: hi",
+        {"role": "assistant", "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "a@b.com", "content": "ok"},
+        "assistant: done",
+    ]
     tools = '[{"function":{"name":"f","description":"mail a@b.com"}}]'
     before = chat(*turns, tools=tools)
     after, made = rewrite(before, [EMAIL], SECRET)

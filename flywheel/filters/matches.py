@@ -1,6 +1,6 @@
 """A rule of your own: a column, an operator and a value, under a name."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from polars.exceptions import ComputeError

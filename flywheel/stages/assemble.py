@@ -223,7 +223,9 @@ def without_repeats(picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:
     lesson = pl.struct("asked", "said", _spaced(pl.col("correction")), "refused", "label")
     again = told.filter(~lesson.is_first_distinct())
     repeated = pl.col("id").is_in(again["id"].implode())
-    return picked.with_columns(reasons=pl.when(repeated).then(pl.lit(["REPEATED_EXAMPLE"], dtype=STRINGS)).otherwise("reasons"))
+    return picked.with_columns(
+        reasons=pl.when(repeated).then(pl.lit(["REPEATED_EXAMPLE"], dtype=STRINGS)).otherwise("reasons")
+    )
 
 
 def without_form(wanted: SetKind, picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:

@@ -172,7 +172,9 @@ def standing(folder: Path, wanted: SetKind) -> dict[str, Any] | None:
         asked = [manifest[k] for k in ("formats", "format_versions", "engine")]
         same = asked == [list(wanted.export), format_versions(wanted), ENGINE]
         same = same and (manifest.get("template") or {}).get("name") == wanted.template
-        whole = all(file_digest(folder / name) == f["sha256"] for name, f in manifest["files"].items()) if same else False
+        whole = (
+            all(file_digest(folder / name) == f["sha256"] for name, f in manifest["files"].items()) if same else False
+        )
     except (OSError, ValueError, KeyError, AttributeError):
         return None
     return manifest if whole else None

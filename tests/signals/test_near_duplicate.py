@@ -207,7 +207,9 @@ def test_two_rows_are_compared_with_each_other_and_not_with_their_group():
     words = [f"w{i}" for i in range(40)]
     texts = {"l:a": words, "l:b": [*words[3:], "x"], "l:c": [*words[6:], "x", "y"], "l:empty": []}
     signal = NearDuplicate()
-    sketches = signal.sketch(rows(*(chat("user: ", f"assistant: {' '.join(t)}", id=i) for i, t in texts.items())).lazy())
+    sketches = signal.sketch(
+        rows(*(chat("user: ", f"assistant: {' '.join(t)}", id=i) for i, t in texts.items())).lazy()
+    )
     pairs = pl.DataFrame({"id": ["l:c", "l:b", "l:empty"], "instead": ["l:a", "l:a", "l:a"]})
     measured = dict(signal.compare(sketches, pairs).rows())
     sets = {i: shingles(" ".join(t)) for i, t in texts.items()}

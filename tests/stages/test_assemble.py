@@ -119,7 +119,11 @@ def test_row_13_only_the_disliked_turn_is_missing(tmp_path):
 
 def test_row_35_two_sets_of_one_pool_have_their_own_mix(tmp_path):
     rows = screened_of(
-        *chats(20, app="billing"), *[c.with_columns(id="t" + c["id"], prompt_digest="t" + c["prompt_digest"], app=pl.lit("tech")) for c in chats(20)]
+        *chats(20, app="billing"),
+        *[
+            c.with_columns(id="t" + c["id"], prompt_digest="t" + c["prompt_digest"], app=pl.lit("tech"))
+            for c in chats(20)
+        ],
     )
     said = labels_of(*[label(i, thumb=1) for i in rows["id"]])
     one = made(tmp_path, Sft(name="s", examples=10, mix={"task": {"billing": 0.8, "tech": 0.2}}), rows, labels=said)
@@ -320,7 +324,9 @@ def test_law_every_row_of_the_pool_is_used_or_has_reasons(tmp_path_factory, pair
 
 def test_two_rows_corrected_to_the_same_reply_are_one_example(tmp_path):
     """Other replies to one question, both corrected to the same answer: the set says it once, and says why not twice."""
-    asked = [chat("user: 2+2?", f"assistant: {wrong}", id=f"r{wrong}", conversation_id=f"c{wrong}") for wrong in (3, 5, 6)]
+    asked = [
+        chat("user: 2+2?", f"assistant: {wrong}", id=f"r{wrong}", conversation_id=f"c{wrong}") for wrong in (3, 5, 6)
+    ]
     said = labels_of(
         label("r3", correction="It is 4.", corrected_by="edit"),
         label("r5", correction=" It is  4.", corrected_by="edit"),

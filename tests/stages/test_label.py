@@ -158,7 +158,15 @@ def test_feedback_on_a_session_speaks_of_the_call_before_it() -> None:
         occurred_at=pl.Series([NOON, NOON, NOON + dt.timedelta(hours=2)], dtype=pl.Datetime("us", "UTC")),
         choice=pl.Series([0, 1, 0], dtype=pl.Int32),
     )
-    said = [event("a", target="s1", target_kind="conversation", minutes=60), event("b", target="s1", target_kind="conversation", minutes=150), event("c", target="s1", target_kind="conversation", minutes=-5)]
+    said = [
+        event("a", target="s1", target_kind="conversation", minutes=60),
+        event("b", target="s1", target_kind="conversation", minutes=150),
+        event("c", target="s1", target_kind="conversation", minutes=-5),
+    ]
     columns = {c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")}
     frame = pl.DataFrame([{c: e.get(c) for c in columns} for e in said], schema=columns)
-    assert dict(resolve(frame, spread).select("feedback_id", "id").iter_rows()) == {"a": "log:r1", "b": "log:r3", "c": None}
+    assert dict(resolve(frame, spread).select("feedback_id", "id").iter_rows()) == {
+        "a": "log:r1",
+        "b": "log:r3",
+        "c": None,
+    }

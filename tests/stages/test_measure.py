@@ -80,7 +80,9 @@ def test_no_conversations_still_have_columns(tmp_path: Path) -> None:
 
 def test_a_changed_threshold_measures_nothing_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    calls = published(store, rows(chat("user: hi", "assistant: hello", id="l:a"), chat("user: hi", "assistant: hey", id="l:b")))
+    calls = published(
+        store, rows(chat("user: hi", "assistant: hello", id="l:a"), chat("user: hi", "assistant: hey", id="l:b"))
+    )
     loose, strict = NearDuplicate(threshold=0.6), NearDuplicate(threshold=0.9)
     store.publish(measure(calls, (loose,)))
     again = store.publish(measure(calls, (strict,)))
