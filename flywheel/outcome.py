@@ -19,14 +19,25 @@ def outcome(
     """`{success, run_id, stages[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
+    late = {name for name in (*STAGES, *(w.name for w in recipe.sets)) if behind(home, name)}
     return {
         "success": success and not blocked and not errors,
         "run_id": run_id,
-        "stages": [s for name in STAGES if (s := stage(home, name)) is not None],
-        "sets": [set_outcome(home, w.name, w.use) for w in recipe.sets],
+        "stages": [s | {"behind": name in late} for name in STAGES if (s := stage(home, name)) is not None],
+        "sets": [set_outcome(home, w.name, w.use) | {"behind": w.name in late} for w in recipe.sets],
         "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
         "errors": list(errors),
     }
+
+
+def behind(home: Home, name: str) -> bool:
+    """Whether a dataset was made of inputs that have changed since: an earlier build made it, and this one stopped before it."""
+    try:
+        inputs = home.store.head(name).derivation.inputs
+    except SnapshotMissing:
+        return False
+    datasets = [ref for ref in inputs if home.store.head_key(ref.name) is not None]
+    return any(home.store.head(ref.name).version != ref.version or behind(home, ref.name) for ref in datasets)
 
 
 def stage(home: Home, name: str) -> dict[str, Any] | None:
@@ -112,8 +123,8 @@ def set_outcome(home: Home, name: str, kind: str) -> dict[str, Any]:
 
 
 def checks_of(evaluation: Any) -> dict[str, Any]:
-    """One evaluation of Dagster's as `{asset, name, passed, severity, blocking, summary}`."""
-    severity = evaluation.severity.value.lower()
+    """One evaluation of Dagster's as `{asset, name, passed, severity, blocking, summary}`; severity error, warn or off."""
+    severity = "off" if "judged" in evaluation.metadata else evaluation.severity.value.lower()
     return {
         "asset": "/".join(evaluation.asset_key.path),
         "name": evaluation.check_name,

@@ -81,7 +81,7 @@ def _stages(stages: Sequence[Fact]) -> Table:
         why = ", ".join(f"{plain(r)} {n:,}" for r, n in sorted(reasons.items(), key=lambda kv: (-kv[1], kv[0])))
         table.add_row(
             stage["name"],
-            Text(STAGE_MEANS.get(stage["name"], ""), style="dim"),
+            Text("of an earlier build" if stage.get("behind") else STAGE_MEANS.get(stage["name"], ""), style="dim"),
             f"{stage['rows_in']:,}",
             f"{stage['rows_out']:,}",
             Text(why or "–", style="" if why else "dim"),
@@ -103,7 +103,9 @@ def _sets(sets: Sequence[Fact], checks: Sequence[Fact]) -> RenderableType:
     )
     for s in sets:
         blocked = [c["name"] for c in checks if c["asset"] == s["name"] and c["blocking"] and not c["passed"]]
-        if s["released"]:
+        if s.get("behind"):
+            verdict = Text("of an earlier build" + ("; that is released" if s["released"] else ""), style="yellow")
+        elif s["released"]:
             verdict = Text("✓ released", style="green")
         else:
             verdict = Text(
@@ -126,9 +128,12 @@ def _checks(checks: Sequence[Fact]) -> list[RenderableType]:
     failed = [c for c in checks if not c["passed"] and c["blocking"]]
     warned = [c for c in checks if not c["passed"] and not c["blocking"]]
     count = Text("\nChecks  ", style="bold")
-    count.append(f"{len(checks) - len(failed) - len(warned)} passed", style="green")
+    off = sum(c["severity"] == "off" for c in checks)
+    count.append(f"{len(checks) - len(failed) - len(warned) - off} passed", style="green")
     count.append(f", {len(warned)} warned", style="yellow" if warned else "dim")
     count.append(f", {len(failed)} failed", style="red" if failed else "dim")
+    if off:
+        count.append(f", {off} declared off", style="dim")
     lines: list[RenderableType] = [count]
     for mark, style, group in (("✗", "red", failed), ("!", "yellow", warned)):
         for c in group:

@@ -4,7 +4,9 @@ import polars as pl
 import pytest
 
 from flywheel.home import Home
-from flywheel.outcome import outcome, set_outcome, stage, tally
+from flywheel.lineage import Dataset, Derivation, Part
+from flywheel.outcome import behind, outcome, set_outcome, stage, tally
+from flywheel.snapshots import Snapshot
 from tests.pools import snapshot
 
 RECIPE = 'name = "a"\n[[set]]\nname = "support"\nuse = "sft"\nexport = ["openai"]\n'
@@ -91,3 +93,21 @@ def test_a_set_says_whether_this_version_is_the_released_one(home):
         told = set_outcome(home, "support", "sft")
         assert (told["rows"], told["train"], told["validation"], told["released"]) == (2, 1, 1, is_released)
         assert told["path"].endswith(f"/support/{name}")
+
+
+def test_what_an_earlier_build_made_is_said_to_be_behind(tmp_path):
+    """A build that stops early shows the datasets after it as they are: made of inputs that have changed since."""
+    home = Home.create(tmp_path / "home")
+    schema = {"rows": pl.Schema({"id": pl.String()})}
+
+    def publish(name: str, ids: list[str], *inputs: Snapshot) -> Snapshot:
+        rows = pl.DataFrame({"id": ids}, schema=schema["rows"])
+        cause = Derivation(operation=f"{name} {ids}", inputs=tuple(i.ref for i in inputs))
+        return home.store.publish(Dataset(name, schema, [Part("all", cause.key, lambda: {"rows": rows})], cause))
+
+    calls = publish("conversations", ["a"])
+    signals = publish("signals", ["a"], calls)
+    publish("curated", ["a"], signals)
+    assert not behind(home, "curated")
+    publish("conversations", ["a", "b"])
+    assert [n for n in ("conversations", "signals", "curated", "nothing") if behind(home, n)] == ["signals", "curated"]
