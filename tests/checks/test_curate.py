@@ -1,0 +1,39 @@
+"""Checks on curation: each passes on a sound home, and each that blocks keeps every set from being released."""
+
+import pytest
+
+from flywheel.home import Home
+from flywheel.targets import TARGETS
+from tests.homes import Ran, blocking, doctor, exported, out_of_bounds
+
+pytestmark = pytest.mark.slow
+ASSETS = ("screened", "curated")
+
+
+@pytest.mark.parametrize("asset", ASSETS)
+def test_a_sound_home_passes(finished: tuple[Home, Ran], asset: str) -> None:
+    checks = {name: e for (a, name), e in finished[1].checks.items() if a == asset}
+    assert set(checks) == {t.name for t in TARGETS[asset]}
+    assert all(e.passed for e in checks.values())
+
+
+@pytest.mark.parametrize(("asset", "check"), blocking(*ASSETS))
+def test_a_failure_blocks_every_release(home: Home, monkeypatch: pytest.MonkeyPatch, asset: str, check: str) -> None:
+    target = next(t for t in TARGETS[asset] if t.name == check)
+    doctor(monkeypatch, asset, target.metric, out_of_bounds(target))
+    before = exported(home)
+    ran = Ran(home)
+    assert not ran.success
+    assert not ran.checks[asset, check].passed
+    assert ran.released == set()
+    assert exported(home) == before
+
+
+def test_the_worst_filter_is_told_where_too_few_rows_survive(home: Home) -> None:
+    with home.recipe_file.open("a") as recipe:
+        recipe.write('[[filter]]\nuse = "too_long"\nmax_tokens = 1\n')
+    ran = Ran(home)
+    found = ran.checks["screened", "enough_rows_survive"]
+    assert not found.passed
+    assert found.severity.value == "WARN"
+    assert "0% of 24 rows kept by the filters; at least 20% wanted." in (found.description or "")
