@@ -53,7 +53,7 @@ def histogram(values: pl.Series, unit: str) -> str:
 
 def safe(label: object) -> str:
     """A label for a figure: at most 24 letters, digits, spaces and signs that mean nothing to Markdown, SVG or a URL."""
-    return re.sub(r"[^\w .,:=+/-]", " ", str(label)).strip()[:24]
+    return re.sub(r"[^\w .,=+-]", " ", str(label)).strip()[:24]
 
 
 # --- drawing

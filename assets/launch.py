@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._grpc.client import DagsterGrpcClient
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.resources import bury
 from flywheel.catalog import Catalog
@@ -96,18 +98,30 @@ def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[dict[str, str
         data = event.dagster_event and event.dagster_event.step_failure_data
         if data is None:
             continue
-        told = data.user_failure_data.description if data.user_failure_data else None
-        error = data.error
-        while told is None and error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None and "DagsterAssetCheckFailedError" in (error.cls_name or ""):
+        if data.error is not None and "DagsterAssetCheckFailedError" in (root_of(data.error).cls_name or ""):
             continue  # the check itself tells
-        found.append({"step": event.step_key or "", "error": told or (error.message.strip() if error else "failed")})
+        told = data.user_failure_data.description if data.user_failure_data else None
+        found.append({"step": event.step_key or "", "error": told or (said(data.error) if data.error else "failed")})
     for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.PIPELINE_FAILURE):
         ended = event.dagster_event and event.dagster_event.job_failure_data
         if ended and ended.error and not found and "DagsterAssetCheckFailedError" not in ended.error.message:
-            found.append({"step": "", "error": ended.error.message.strip()})
+            found.append({"step": "", "error": said(ended.error)})
     return found
+
+
+def root_of(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    """The error at the root of those that Dagster put around it."""
+    while error.cause is not None:
+        error = error.cause
+    return error
+
+
+def said(error: SerializableErrorInfo) -> str:
+    """What an error says: of our own, the sentence; of others, the sentence after the name of their class."""
+    root = root_of(error)
+    text = root.message.strip()
+    ours = re.match(r"(flywheel\.errors\.\w+|dagster\.\S+\.Failure): ", text)
+    return text[ours.end() :] if ours else text
 
 
 def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dict[str, Any]]:

@@ -138,7 +138,7 @@ def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
     cells = snapshot.notes.get("cells", ())
     if len(cells) > 1:
-        return figures.bars([(values_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
+        return figures.bars([(cell_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
     kept = [(side, snapshot.notes.get(side, 0)) for side in ("train", "validation")]
     return figures.bars([*kept, *named(reasons(snapshot))])
 
@@ -167,7 +167,7 @@ def running(start: tuple[str, int], lost: Sequence[tuple[str, int]]) -> list[tup
     return list(zip([start[0], *(name for name, _ in lost)], left, strict=True))
 
 
-def values_of(cell: str) -> str:
+def cell_of(cell: str) -> str:
     """A cell without the names of its axes, which every cell repeats: "language=ko, app=faq" is "ko, faq"."""
     return ", ".join(part.partition("=")[2] or part for part in cell.split(", "))
 
@@ -208,6 +208,6 @@ def describe_catalog(catalog: Catalog) -> Shown:
         "path": dg.MetadataValue.path(file),
         "tables": dg.MetadataValue.text(", ".join(t["name"] for t in there)),
         "ask_it": dg.MetadataValue.text(
-            f"python -c \"import duckdb; duckdb.connect('{file}', read_only=True).sql('FROM sets').show()\""
+            f"python -c \"import duckdb; duckdb.connect('{file}', read_only=True).sql('FROM releases').show()\""
         ),
     }

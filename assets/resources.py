@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 import polars as pl
@@ -45,9 +45,10 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HomeResource"]:
         """Hold the home's lock during the run, and clear away what a killed run left."""
-        with sentences():
-            self._home = Home.open(self.path or None)
-        with self._home.lock(self.wait, "flywheel build"):
+        with ExitStack() as held:
+            with sentences():
+                self._home = Home.open(self.path or None)
+                held.enter_context(self._home.lock(self.wait, "flywheel build"))
             self._home.store.sweep()
             self._home.raw.sweep()
             bury(context.instance, keep=context.run_id)

@@ -1,0 +1,150 @@
+"""What the UI shows of a dataset: numbers and figures, small, and never the text of a log in Markdown."""
+
+import re
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from dagster._serdes import serialize_value
+
+from assets.metadata import ROWS, cell_of, describe, describe_catalog, describe_release, running, table_of
+from flywheel.catalog import Catalog
+from flywheel.home import Home
+from flywheel.lineage import Dataset, Derivation, Part, cause
+from flywheel.snapshots import Snapshot, Store
+from flywheel.stages.export import Release
+
+HOSTILE = "![x](http://evil/b.png)<script>alert(1)</script>"
+ALL = ("raw_files", "conversations", "feedback", "labels", "measurements", "signals", "screened", "curated", "answers")
+FIGURES = {
+    "raw_files": "lines_read",
+    "conversations": "acquired_per_day",
+    "feedback": "acquired_per_day",
+    "labels": "feedback_events",
+    "measurements": "length_of_replies",
+    "signals": "copies",
+    "screened": "left_after_each_filter",
+    "curated": "from_conversations_to_pool",
+    "answers": "examples",
+}
+
+
+def candidate(folder: Path, cells: int, reasons: int, word: str = "cell") -> Snapshot:
+    """A set with as many cells of its mix and reasons for rejection, all named by a log."""
+    rows = pl.DataFrame({"id": [f"{i}" for i in range(cells)]})
+    no = pl.DataFrame({"id": [f"n{i}" for i in range(reasons)], "reasons": [[f"{word} {i}"] for i in range(reasons)]})
+    no = no.cast({"reasons": pl.List(pl.String)})
+    made = [{"cell": f"app={word}{i}, language=ko", "wanted": 9, "available": 5, "made": 5} for i in range(cells)]
+    return Store(folder).publish(
+        Dataset(
+            name="a_set",
+            schemas={"rows": rows.schema, "rejected": no.schema},
+            parts=[Part("all", cause(word, cells, reasons), lambda: {"rows": rows, "rejected": no})],
+            derivation=Derivation(operation="test"),
+            notes={"cells": made, "train": cells, "validation": 0, "missing": 4 * cells},
+        )
+    )
+
+
+def markdown(shown: dict[str, dg.MetadataValue]) -> list[str]:
+    return [str(v.value) for v in shown.values() if isinstance(v, dg.MarkdownMetadataValue)]
+
+
+def size(shown: dict[str, dg.MetadataValue]) -> int:
+    return len(serialize_value(dg.AssetMaterialization("a", metadata=shown)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asset", ALL)
+def test_every_dataset_has_its_count_and_its_figure(built: Home, asset: str) -> None:
+    before = [built.store.head("screened")] if asset == "curated" else []
+    shown = describe(built.store.head(asset), before)
+    assert shown["dagster/row_count"].value == {"raw_files": 2, "feedback": 12, "labels": 12}.get(asset, 24)
+    assert isinstance(shown[FIGURES[asset]], dg.MarkdownMetadataValue)
+    assert shown["version"].value == built.store.head(asset).version
+    assert size(shown) < 10_000
+
+
+@pytest.mark.slow
+def test_the_pool_is_shown_from_the_first_conversation_on(built: Home) -> None:
+    (figure,) = markdown(describe(built.store.head("curated"), [built.store.head("screened")]))
+    assert "%3Econversations 24%3C" in figure
+    assert "%3Eafter the filters 24%3C" in figure
+
+
+@pytest.mark.slow
+def test_no_text_of_a_log_is_shown_as_markdown(built: Home) -> None:
+    for asset in ALL:
+        for text in markdown(describe(built.store.head(asset))):
+            assert re.fullmatch(r"!\[plot\]\(<data:image/svg\+xml,[^<>\n]*>\)", text)
+            assert "Please" not in text
+            assert "Answer" not in text
+
+
+def test_hostile_names_of_cells_and_reasons_stay_names(tmp_path: Path) -> None:
+    shown = describe(candidate(tmp_path, 3, 3, HOSTILE))
+    (figure,) = markdown(shown)
+    assert len(figure) < 1000
+    assert "evil/" not in figure
+    assert "script%3E" not in figure
+    cells = shown["cells"]
+    assert isinstance(cells, dg.TableMetadataValue)
+    assert HOSTILE[:20] in str(cells.records[0].data["cell"]), "a table shows it as it is: there it is only text"
+
+
+def test_metadata_stays_small_whatever_there_is_to_show(tmp_path: Path) -> None:
+    assert size(describe(candidate(tmp_path, 400, 300, "a long name of a cell, " * 20))) < 10_000
+
+
+def test_made_and_wanted_are_shown_for_every_cell(tmp_path: Path) -> None:
+    (figure,) = markdown(describe(candidate(tmp_path, 2, 0)))
+    assert "cell0, ko 5 of 9" in figure
+
+
+def test_cells_are_shown_without_the_names_of_their_axes() -> None:
+    assert cell_of("app=faq, language=ko") == "faq, ko"
+    assert cell_of("") == ""
+    assert cell_of("no axis") == "no axis"
+
+
+def test_what_is_left_after_each_loss() -> None:
+    assert running(("all", 10), [("a", 3), ("b", 0)]) == [("all", 10), ("a", 7), ("b", 7)]
+
+
+def test_tables_are_short_and_so_are_their_texts() -> None:
+    table = table_of(pl.DataFrame({"text": ["x" * 999] * 99, "n": list(range(99)), "share": [0.5] * 99}))
+    assert len(table.records) == ROWS
+    assert table.records[0].data == {"text": "x" * 60, "n": 0, "share": 0.5}
+    assert [c.type for c in table.schema.columns] == ["string", "int", "float"]
+
+
+def test_a_release_says_where_it_lies_and_who_read_it_back(tmp_path: Path) -> None:
+    made = Release(
+        set="answers",
+        kind="sft",
+        version="0123456789ab",
+        path=tmp_path,
+        counts={"train": 7, "validation": 1},
+        files={"train.jsonl": 7, "validation.jsonl": 1},
+        refused={},
+        readers={"train.jsonl": "openai"},
+        remarks=["Small."],
+        fresh=True,
+    )
+    shown = describe_release(made)
+    assert shown["dagster/row_count"].value == 8
+    assert shown["path"].value == str(tmp_path)
+    assert shown["remarks"].value == "Small."
+    assert [r.data for r in shown["files"].records] == [  # type: ignore[attr-defined]
+        {"file": "train.jsonl", "lines": 7, "read_back_by": "openai"},
+        {"file": "validation.jsonl", "lines": 1, "read_back_by": ""},
+    ]
+
+
+@pytest.mark.slow
+def test_the_catalog_says_what_is_in_it_and_how_to_ask(built: Home) -> None:
+    with Catalog.open(built) as catalog:
+        shown = describe_catalog(catalog)
+    assert shown["path"].value == str(built.catalog_file)
+    assert {"conversations", "curated", "releases"} <= set(str(shown["tables"].value).split(", "))
