@@ -10,7 +10,7 @@ from itertools import accumulate
 import dagster as dg
 import polars as pl
 
-from assets import figures
+from flywheel import plots
 from flywheel.catalog import Catalog
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import Release
@@ -85,29 +85,29 @@ def reasons(snapshot: Snapshot) -> pl.DataFrame:
     return pl.DataFrame()
 
 
-# --- figures: each a function of the snapshot and its inputs; "" for none
+# --- plots: each a function of the snapshot and its inputs; "" for none
 
 
 def lines(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """What the lines of the raw files were."""
-    return figures.bars([(t, snapshot.count(t)) for t in ("conversations", "feedback", "quarantine")])
+    return plots.bars([(t, snapshot.count(t)) for t in ("conversations", "feedback", "quarantine")])
 
 
 def days(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """Rows acquired on each day."""
-    return figures.columns([(p.name, n) for p in snapshot.parts if (n := p.tables["rows"].rows)])
+    return plots.columns([(p.name, n) for p in snapshot.parts if (n := p.tables["rows"].rows)])
 
 
 def statuses(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """What became of the feedback events."""
-    return figures.bars(named(reasons(snapshot)))
+    return plots.bars(named(reasons(snapshot)))
 
 
 def lengths(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """How long the replies are, by the first measure of it that the recipe asks for."""
     for column, unit in (("reply_tokens_o200k", "tokens"), ("reply_words", "words")):
         if column in snapshot.schemas["rows"]:
-            return figures.histogram(snapshot.scan().select(column).collect()[column], unit)
+            return plots.histogram(snapshot.scan().select(column).collect()[column], unit)
     return ""
 
 
@@ -116,14 +116,14 @@ def copies(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     groups = {"exact_group": "different texts", "near_group": "groups of near copies"}
     asked = [pl.col(c).n_unique() for c in groups if c in snapshot.schemas["rows"]]
     counts = snapshot.scan().select(pl.len(), *asked).collect().row(0, named=True)
-    return figures.bars([(groups.get(c, "rows"), n) for c, n in counts.items()])
+    return plots.bars([(groups.get(c, "rows"), n) for c, n in counts.items()])
 
 
 def filters(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """Rows left after each filter; a row counts for the first filter that rejects it."""
     first = snapshot.scan("rejected").select(pl.col("reasons").list.first().alias("reason"))
     lost = first.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
-    return figures.waterfall(running(("conversations", snapshot.count() + snapshot.count("rejected")), named(lost)))
+    return plots.waterfall(running(("conversations", snapshot.count() + snapshot.count("rejected")), named(lost)))
 
 
 def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
@@ -131,16 +131,16 @@ def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
     screened = ("after the filters", snapshot.count() + snapshot.count("rejected"))
     lost = [(f"no {reason.replace('_', ' ')}s", n) for reason, n in named(reasons(snapshot))]
     every = [("conversations", s.count() + s.count("rejected")) for s in before if s.name == "screened"]
-    return figures.waterfall([*every, *running(screened, lost)])
+    return plots.waterfall([*every, *running(screened, lost)])
 
 
 def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
     cells = snapshot.notes.get("cells", ())
     if len(cells) > 1:
-        return figures.bars([(cell_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
+        return plots.bars([(cell_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
     kept = [(side, snapshot.notes.get(side, 0)) for side in ("train", "validation")]
-    return figures.bars([*kept, *named(reasons(snapshot))])
+    return plots.bars([*kept, *named(reasons(snapshot))])
 
 
 FIGURES: Mapping[str, tuple[str, Figure]] = {
