@@ -19,15 +19,21 @@ def outcome(
     """`{success, run_id, stages[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
+    refused = {c["asset"] for c in checks if c["blocking"] and not c["passed"]}
     late = {name for name in (*STAGES, *(w.name for w in recipe.sets)) if behind(home, name)}
     return {
         "success": success and not blocked and not errors,
         "run_id": run_id,
         "stages": [s | {"behind": name in late} for name in STAGES if (s := stage(home, name)) is not None],
-        "sets": [set_outcome(home, w.name, w.use) | {"behind": w.name in late} for w in recipe.sets],
+        "sets": [judged(set_outcome(home, w.name, w.use), refused) | {"behind": w.name in late} for w in recipe.sets],
         "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
         "errors": list(errors),
     }
+
+
+def judged(made: dict[str, Any], refused: set[str]) -> dict[str, Any]:
+    """The outcome of a set; what this build refused is not released, though an earlier build may have released the same rows."""
+    return made | {"released": made["released"] and made["name"] not in refused}
 
 
 def behind(home: Home, name: str) -> bool:

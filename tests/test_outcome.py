@@ -5,7 +5,7 @@ import pytest
 
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part
-from flywheel.outcome import behind, outcome, set_outcome, stage, tally
+from flywheel.outcome import behind, judged, outcome, set_outcome, stage, tally
 from flywheel.snapshots import Snapshot
 from tests.pools import snapshot
 
@@ -111,3 +111,9 @@ def test_what_an_earlier_build_made_is_said_to_be_behind(tmp_path):
     assert not behind(home, "curated")
     publish("conversations", ["a", "b"])
     assert [n for n in ("conversations", "signals", "curated", "nothing") if behind(home, n)] == ["signals", "curated"]
+
+
+def test_what_this_build_refused_is_not_released_though_the_same_rows_were_before():
+    made = {"name": "support", "released": True, "path": "/exports/support/abc"}
+    assert judged(made, {"support"}) == made | {"released": False}
+    assert judged(made, {"other"}) == made
