@@ -239,7 +239,8 @@ class Services:
 
     def __enter__(self) -> "Services":
         for number in ENDINGS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job: not to be ended so
+            # nohup, or a shell's background job: not to be ended so. But for SIGTERM: Dagster gives it what SIGINT has.
+            if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN:
                 self.handlers[number] = signal.signal(number, interrupt)
         return self
 
@@ -369,4 +370,6 @@ def interrupt(*_: object) -> None:
 
 def end_with_parent() -> None:
     """Ask Linux to end this process when its parent dies, however it dies: a killed UI must not keep its port."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # ignored by the children of a shell's background job, else
+        signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
