@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flywheel.errors import ReleaseRefused
 from flywheel.expectations import Finding
 from flywheel.home import Home
 from flywheel.kinds import SetKind
 from flywheel.records import canonical, short_hash
 from flywheel.releases import remember
 from flywheel.snapshots import Snapshot, replace_synced
-from flywheel.stages.export import Release, export, may_release
+from flywheel.stages.export import Release, export, gate
 from flywheel.targets import Target, set_targets
 
 
@@ -53,8 +52,7 @@ def release(home: Home, wanted: SetKind) -> Release:
     candidate = home.store.head(wanted.name)
     targets = set_targets(wanted)
     known = verdicts(home, candidate, targets)
-    if reasons := may_release(known, targets):
-        raise ReleaseRefused(f"{wanted.name} {candidate.version[:12]} is not released: " + " ".join(reasons))
+    gate(candidate, known, targets)
     made = export(home, wanted, candidate, known)
     remember(home, wanted.name, made.version)
     return made

@@ -1,6 +1,5 @@
 """One Export per file."""
 
-from flywheel.kinds import Export, choice, discover
+from flywheel.kinds import Export, discover
 
 EXPORTS = discover(__name__, Export)
-AnyExport = choice(EXPORTS)

@@ -1,6 +1,5 @@
 """One Source per file."""
 
-from flywheel.kinds import Source, choice, discover
+from flywheel.kinds import Source, discover
 
 SOURCES = discover(__name__, Source)
-AnySource = choice(SOURCES)
