@@ -5,7 +5,7 @@ speaks of. Every event gets a status in the ledger: applied, duplicate, supersed
 call that has not arrived).
 """
 
-from typing import Any
+from functools import partial
 
 import polars as pl
 
@@ -30,7 +30,7 @@ def label(conversations: Snapshot, feedback: Snapshot, settings: FeedbackPolicy)
         "day", as_dict=True, include_key=True
     )
     parts = [
-        Part(str(day), cause("label", settings, _digest(rows)), _fold(rows, settings))
+        Part(str(day), cause("label", settings, _digest(rows)), partial(_fold, rows, settings))
         for (day,), rows in sorted(days.items(), key=lambda kv: str(kv[0]))
     ]
     watermark = events["received_at"].max()
@@ -114,17 +114,14 @@ def _digest(events: pl.DataFrame) -> str:
     )
 
 
-def _fold(events: pl.DataFrame, settings: FeedbackPolicy) -> Any:
-    def make() -> Tables:
-        ledger = settle(events, settings)
-        applied = ledger.filter(pl.col("status") == "applied")
-        return {
-            "rows": fold(applied, ledger, settings),
-            "comparisons": compare(applied),
-            "ledger": conform(ledger.sort("feedback_id"), LEDGER),
-        }
-
-    return make
+def _fold(events: pl.DataFrame, settings: FeedbackPolicy) -> Tables:
+    ledger = settle(events, settings)
+    applied = ledger.filter(pl.col("status") == "applied")
+    return {
+        "rows": fold(applied, ledger, settings),
+        "comparisons": compare(applied),
+        "ledger": conform(ledger.sort("feedback_id"), LEDGER),
+    }
 
 
 def settle(events: pl.DataFrame, settings: FeedbackPolicy) -> pl.DataFrame:

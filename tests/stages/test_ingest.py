@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from flywheel import reader
 from flywheel.errors import FlywheelError, RawChanged
+from flywheel.labels import FeedbackPolicy
 from flywheel.raw import RawStore
 from flywheel.snapshots import Snapshot, Store
 from flywheel.sources import SOURCES
 from flywheel.stages import ingest
+from flywheel.stages.label import label
 
 SECRET = b"s" * 32
 
@@ -325,6 +328,21 @@ def test_only_the_days_touched_are_made_again(home):
     assert home.feedback.made == ("2026-03-05",)
     home.run()
     assert home.conversations.made == home.feedback.made == home.files.made == ()
+
+
+def test_every_part_can_be_handed_to_another_process(home):
+    home.drop("a.jsonl", call("r1"), call("r2", day=3), asked("a"), answered("a", "x"), event("e1"), b"{}")
+    home.run()
+    sets = (
+        ingest.read_files(home.raw, SECRET),
+        ingest.conversations(home.files),
+        ingest.feedback(home.files),
+        label(home.conversations, home.feedback, FeedbackPolicy()),
+    )
+    for part in (p for dataset in sets for p in dataset.parts):
+        here, there = part.make(), pickle.loads(pickle.dumps(part)).make()
+        assert here.keys() == there.keys()
+        assert all(here[table].equals(there[table]) for table in here)
 
 
 def test_an_empty_home_has_empty_tables(home):
