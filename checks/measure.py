@@ -8,11 +8,11 @@ from flywheel.recipe import Recipe
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
-    """Every conversation is measured."""
+    """Every conversation is measured, by every signal the recipe names."""
     return [
         judged(
             "signals",
             bounds(recipe, "signals"),
-            lambda h: measures.signals(h.store.head("signals"), h.store.head("conversations")),
+            lambda h: measures.signals(h.store.head("signals"), h.store.head("conversations"), recipe.signals),
         )
     ]

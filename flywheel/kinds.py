@@ -67,12 +67,24 @@ class Signal(Operator, frozen=True):
     """Columns it adds and their Polars types."""
     decided_later: ClassVar[frozenset[str]] = frozenset()
     """Parameters that only `relate` reads: changing one measures nothing again."""
+    on_request: ClassVar[bool] = False
+    """Measured only where the recipe names it: it takes a model, a service or much time."""
+    sparse: ClassVar[frozenset[str]] = frozenset()
+    """Columns that are rightly null in some rows."""
+
+    def absent(self) -> str | None:
+        """Why it cannot be measured on this machine, as a sentence that ends with the cure; None where it can.
+
+        The columns of an absent signal are null, and the check `every_signal_is_there` fails unless it is declared off.
+        """
+        return None
 
     def sketch_step(self) -> Step:
         """The step without the parameters that are decided later: what `measure` and `sketch` depend on."""
         whole = self.step()
         kept = {k: v for k, v in whole.parameters.items() if k not in self.decided_later}
-        return whole.model_copy(update={"parameters": kept})
+        missing = {} if self.absent() is None else {"absent": True}
+        return whole.model_copy(update={"parameters": kept | missing})
 
     compares: ClassVar[bool] = False
     """Whether it can say how similar two rows are."""

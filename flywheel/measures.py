@@ -13,7 +13,7 @@ import polars as pl
 
 from flywheel import rewriting
 from flywheel.edits import EDITS
-from flywheel.kinds import Redaction, SetKind
+from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
@@ -38,8 +38,6 @@ LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
     "duplicates": ("exact_group", "near_group"),
 }
 """What a split may be made by, and the columns of the pool that say which rows belong together."""
-ALONE = ("near_similarity", "benchmark_hit", "benchmark_share", "benchmark_span")
-"""Signal columns that are rightly null: a row without a near duplicate has no similarity, most repeat no benchmark."""
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
 ROWS_AT_ONCE = 50_000
 """Rows whose text is in memory at one time."""
@@ -142,20 +140,24 @@ def labels(labels: Snapshot, conversations: Snapshot, settings: FeedbackPolicy) 
     )
 
 
-def signals(signals: Snapshot, conversations: Snapshot) -> pl.DataFrame:
+def signals(signals: Snapshot, conversations: Snapshot, measured: Sequence[Signal]) -> pl.DataFrame:
     """Of the signals: `unmeasured_rows` ("absent", "repeated", or the column that is null although every row has a value),
-    and for people the spread of each number and the counts of each word with few values."""
+    `absent_signals` with why, and for people the spread of each number and the counts of each word with few values."""
     columns = {c: t for c, t in signals.schemas["rows"].items() if c not in ("id", "day")}
-    must = [c for c in columns if c not in ALONE]
+    missing: Mapping[str, str] = signals.notes.get("absent", {})
+    must = [c for s in measured if s.use not in missing for c in s.gives if c not in s.sparse]
     rows, n = signals.scan(), conversations.count()
     absent = _height(conversations.scan().select("id").join(rows.select("id"), on="id", how="anti"))
-    nulls = rows.select(pl.col(must).null_count()).collect().row(0, named=True) if must else {}
+    there = [c for c in must if c in columns]
+    nulls = dict.fromkeys(must, n) | rows.select(pl.col(there).null_count()).collect().row(0, named=True)
     found = {"absent": absent, "repeated": signals.count() - _distinct(rows, "id"), **nulls}
     numbers = [c for c, t in columns.items() if t.is_numeric()]
     words = [c for c, t in columns.items() if t == pl.String and not c.endswith(("_group", "_span"))]
     return _table(
         _one("unmeasured_rows", sum(found.values()), n),
         _per("unmeasured_rows", found, n),
+        _one("absent_signals", len(missing), len(measured)),
+        _per("absent_signals", {f"{use}: {why}": 1 for use, why in missing.items()}, len(measured)),
         *[_per(c, _spread(rows, c), signals.count()) for c in numbers],
         *[_per(f"rows_by_{c}", _top(rows, c), signals.count()) for c in words],
     )

@@ -39,7 +39,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     feedback: FeedbackPolicy = FeedbackPolicy()
     curate: Curate = Curate()
     signal: tuple[AnySignal, ...] = ()
-    """Signals with other parameters than the default; every signal there is is measured in any case."""
+    """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
     filter: tuple[AnyFilter, ...] = ()
     set: tuple[AnySet, ...] = ()
@@ -48,9 +48,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def signals(self) -> tuple[Signal, ...]:
-        """Every signal, with the recipe's parameters where it names some."""
+        """Every signal that is measured, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
-        return tuple(named.get(use) or cls(use=use) for use, cls in SIGNALS.items())
+        return tuple(
+            named.get(use) or cls(use=use) for use, cls in SIGNALS.items() if use in named or not cls.on_request
+        )
 
     @property
     def overlap(self) -> BenchmarkOverlap:
@@ -150,9 +152,7 @@ def _faults(recipe: Recipe) -> list[str]:
     for i, op in enumerate(recipe.filter):
         for column in op.needs:
             if column not in alone:
-                faults.append(
-                    f'filter.{i}.{op.use} needs the column "{column}", which no label and no signal of single rows gives.{nearest(column, alone)}'
-                )
+                faults.append(f'filter.{i}.{op.use} needs the column "{column}", {_nobody_gives(column, alone)}')
     faults += _benchmark_faults(recipe)
     names = [s.name for s in recipe.set]
     faults += [
@@ -171,6 +171,13 @@ def _faults(recipe: Recipe) -> list[str]:
         else:
             faults += [f"check.{asset}{fault}" for fault in _check_faults(bounds, targets.names(asset))]
     return faults
+
+
+def _nobody_gives(column: str, given: Sequence[str]) -> str:
+    """Why a filter finds no such column, and the cure."""
+    if giver := next((use for use, cls in SIGNALS.items() if cls.scope == "row" and column in cls.gives), None):
+        return f'which is measured only on request. Add it: [[signal]] use = "{giver}".'
+    return f"which no label and no signal of single rows gives.{nearest(column, given)}"
 
 
 def _benchmark_faults(recipe: Recipe) -> Iterator[str]:

@@ -300,6 +300,14 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             next_step=OUR_FAULT,
             max=0,
         ),
+        Target(
+            name="every_signal_is_there",
+            metric="absent_signals",
+            unit="count",
+            says="{value} of {n} signals cannot be measured here",
+            next_step="Do what the reason says, take the signal out of the recipe, or declare this check off.",
+            max=0,
+        ),
     ),
     "screened": (
         _NO_ROW_VANISHED,

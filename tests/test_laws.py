@@ -119,7 +119,7 @@ def conversations():
 @cache
 def judged():
     """The same with what filters see beside them: every row signal, and labels of some."""
-    alone = [s for use in SIGNALS if (s := made("signal", use)).scope == "row"]
+    alone = [s for use in SIGNALS if (s := made("signal", use)).scope == "row" and s.absent() is None]
     frames = [s.measure(conversations().lazy()).collect() for s in alone]
     said = [
         label(i, thumb=[1, -1, None][n % 3], thumbs_down=n % 2, rating=float(n), correction="better" if n else None)
@@ -156,8 +156,9 @@ def test_an_operator_says_what_it_does(family, use):
 # --- signals
 
 
-ALONE = [use for use in SIGNALS if SIGNALS[use].scope == "row"]
-ACROSS = [use for use in SIGNALS if SIGNALS[use].scope == "corpus"]
+THERE = [use for use in SIGNALS if made("signal", use).absent() is None]
+ALONE = [use for use in THERE if SIGNALS[use].scope == "row"]
+ACROSS = [use for use in THERE if SIGNALS[use].scope == "corpus"]
 
 
 @pytest.mark.parametrize("use", ALONE)

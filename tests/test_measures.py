@@ -1,13 +1,16 @@
 """What is counted, and that every metric a check names is counted even where there is nothing."""
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 import pytest
 
 from flywheel import measures
 from flywheel.edits.redact_email import RedactEmail
-from flywheel.kinds import Split
+from flywheel.kinds import Signal, Split
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.measures import MEASURES
@@ -18,6 +21,8 @@ from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
+from flywheel.signals.language import Language
+from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.snapshots import Snapshot, Store
 from flywheel.targets import set_targets, wanted
 from tests.build import chat, rows
@@ -107,7 +112,7 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
         "conversations": measures.conversations(files, calls, events),
         "feedback": measures.feedback(files, events),
         "labels": measures.labels(put(LABELLED), calls, policy),
-        "signals": measures.signals(put(MEASURED), calls),
+        "signals": measures.signals(put(MEASURED), calls, (_Words(), Language(), NearDuplicate())),
         "screened": measures.screened(screened, calls, [EMAIL]),
         "curated": measures.curated(pool, screened),
         "release": measures.release([], []),
@@ -249,6 +254,18 @@ def test_contradictions(put):
     assert values(table, "thumbs") == {"up": 2, "down": 1}
 
 
+class _Words(Signal, frozen=True):
+    use: Literal["words"] = "words"
+    gives: ClassVar[Mapping[str, Any]] = {"reply_words": pl.Int32}
+
+
+def test_a_signal_that_cannot_be_measured_is_named_with_why(put):
+    absent = replace(put(MEASURED), notes={"absent": {"language": "no detector is installed. Install eldc."}})
+    table = measures.signals(absent, put(CALLS), (_Words(), Language()))
+    assert values(table, "absent_signals") == {"": 1, "language: no detector is installed. Install eldc.": 1}
+    assert values(table, "unmeasured_rows") == {"": 0, "absent": 0, "repeated": 0, "reply_words": 0}
+
+
 def test_rows_that_are_not_measured(put):
     calls = put(CALLS, rows=rows(*[chat("user: a", "assistant: b", id=f"s:{i}") for i in range(4)]))
     good = {"reply_words": 3, "language": "en", "near_group": "g"}
@@ -258,7 +275,7 @@ def test_rows_that_are_not_measured(put):
         {"id": "s:2", **good},
         {"id": "s:2", **good},
     ]
-    table = measures.signals(put(MEASURED, rows=given), calls)
+    table = measures.signals(put(MEASURED, rows=given), calls, (_Words(), Language(), NearDuplicate()))
     assert values(table, "unmeasured_rows") == {
         "": 3,
         "absent": 1,

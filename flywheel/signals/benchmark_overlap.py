@@ -46,6 +46,7 @@ class BenchmarkOverlap(Signal, frozen=True):
         "benchmark_share": pl.Float64,
         "benchmark_span": pl.String,
     }
+    sparse: ClassVar[frozenset[str]] = frozenset({"benchmark_hit", "benchmark_share", "benchmark_span"})
     files: tuple[str, ...] = ()
     """Benchmark files, JSON Lines, plain or gzip; paths from the recipe's folder."""
     field: str | None = None

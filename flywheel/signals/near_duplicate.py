@@ -43,6 +43,7 @@ class NearDuplicate(Signal, frozen=True):
     use: Literal["near_duplicate"] = "near_duplicate"
     scope: ClassVar[Literal["row", "corpus"]] = "corpus"
     compares: ClassVar[bool] = True
+    sparse: ClassVar[frozenset[str]] = frozenset({"near_similarity"})
     decided_later: ClassVar[frozenset[str]] = frozenset({"threshold", "across_system_prompts"})
     gives: ClassVar[Mapping[str, Any]] = {"near_group": pl.String, "near_similarity": pl.Float64}
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import polars as pl
+import pytest
 
 from flywheel.kinds import Signal
 from flywheel.lineage import Dataset, Derivation, Part, cause
@@ -89,3 +90,30 @@ def test_a_changed_threshold_measures_nothing_again(tmp_path: Path) -> None:
     assert again.made == ()
     assert store.publish(relate(again, (strict,))).derivation.steps[0].parameters["threshold"] == 0.9
     assert store.publish(measure(calls, (NearDuplicate(ngram=3),))).made == ("2026-03-02",)
+
+
+class _Model(Signal, frozen=True):
+    use: Literal["model"] = "model"
+    gives: ClassVar[Mapping[str, Any]] = {"verdict": pl.Float64}
+    missing: ClassVar[bool] = True
+
+    def absent(self) -> str | None:
+        return "the model is not installed. Install it." if self.missing else None
+
+    def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.select("id", verdict=pl.lit(0.5))
+
+
+def test_an_absent_signal_is_null_with_a_reason_and_measured_once_its_model_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    calls = published(store, chat("user: hi", "assistant: hello", id="l:a"))
+    without = store.publish(relate(store.publish(measure(calls, (_Chars(), _Model()))), (_Chars(), _Model())))
+    assert without.scan().select("chars", "verdict").collect().rows() == [(5, None)]
+    assert without.notes["absent"] == {"model": "the model is not installed. Install it."}
+    monkeypatch.setattr(_Model, "missing", False)
+    having = store.publish(measure(calls, (_Chars(), _Model())))
+    assert having.made == ("2026-03-02",)
+    assert having.scan().select("verdict").collect().item() == 0.5
+    assert having.notes["absent"] == {}
