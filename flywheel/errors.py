@@ -58,6 +58,10 @@ class UnaccountedRows(FlywheelError):
     """A stage lost a row without a reason, or made one without parents."""
 
 
+class WorkerEnded(FlywheelError):
+    """A worker process died while it made a part."""
+
+
 class UnknownRow(FlywheelError):
     """No row with this id is in any dataset of the home."""
 

@@ -17,6 +17,7 @@ from flywheel.errors import FlywheelError, HomeBusy, HomeMissing
 from flywheel.raw import RawStore
 from flywheel.recipe import Recipe, read_recipe
 from flywheel.snapshots import Store, replace_synced
+from flywheel.workers import cores
 
 SCAFFOLD = "scaffold"
 FOLDERS = ("inbox/logs", "inbox/feedback", "raw", "snapshots", "exports")
@@ -93,7 +94,7 @@ class Home:
     @cached_property
     def store(self) -> Store:
         """The snapshots."""
-        return Store(self.path / "snapshots")
+        return Store(self.path / "snapshots", workers=cores())
 
     @cached_property
     def raw(self) -> RawStore:

@@ -13,10 +13,12 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ import polars as pl
 from flywheel.errors import SnapshotDamaged, SnapshotMissing
 from flywheel.lineage import Dataset, Derivation, Part, SnapshotRef, account, cause
 from flywheel.records import canonical, short_hash
+from flywheel.workers import side_by_side
+
+WORTH_A_PROCESS = 0.7
+"""Seconds of one part from which the others are made by workers: starting those takes about as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,13 @@ class Manifest:
 class Store:
     """The snapshots of one home."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, workers: int = 1) -> None:
         self.root = root
         self.staging = root / "staging"
+        self.workers = workers
+        """Processes that make parts; 1: all are made in this one."""
+        self.worth_it = False
+        """Whether some part took so long that processes are worth their start."""
 
     # --- parts
 
@@ -158,6 +168,20 @@ class Store:
         assert made is not None
         return made
 
+    def _made(self, parts: Sequence[Part], schemas: Mapping[str, pl.Schema]) -> dict[str, StoredPart]:
+        """Make parts; with workers, side by side as soon as one turns out to be worth a process."""
+        made: dict[str, StoredPart] = {}
+        waiting = list(parts)
+        while waiting:
+            if self.workers > 1 and len(waiting) > 1 and self.worth_it:
+                tasks = [partial(_put, self.root, part, schemas) for part in waiting]
+                made |= {waiting[at].name: stored for at, stored in side_by_side(tasks)}
+                break
+            began, part = time.monotonic(), waiting.pop(0)
+            made[part.name] = self.put(part, schemas)
+            self.worth_it = self.worth_it or time.monotonic() - began > WORTH_A_PROCESS
+        return made
+
     @contextmanager
     def _staged(self) -> Iterator[Path]:
         folder = self.staging / uuid.uuid4().hex
@@ -179,20 +203,18 @@ class Store:
 
     def publish(self, dataset: Dataset) -> Snapshot:
         """Make the missing parts, check the law of rows, write the manifest and move HEAD to it."""
-        made: list[str] = []
-        parts: list[StoredPart] = []
-        for part in sorted(dataset.parts, key=lambda p: p.name) or [_nothing(dataset.schemas)]:
-            stored = self.stored(part.name, part.key)
-            if stored is None:
-                stored = self.put(part, dataset.schemas)
-                made.append(part.name)
-            parts.append(stored)
+        wanted = sorted(dataset.parts, key=lambda p: p.name) or [_nothing(dataset.schemas)]
+        there = [self.stored(part.name, part.key) for part in wanted]
+        missing = [part for part, stored in zip(wanted, there, strict=True) if stored is None]
+        made = tuple(part.name for part in missing)
+        fresh = self._made(missing, dataset.schemas)
+        parts = [stored or fresh[part.name] for part, stored in zip(wanted, there, strict=True)]
         version = short_hash(
             *[f"{p.name}:{p.version}" for p in parts], canonical({t: _names(s) for t, s in dataset.schemas.items()})
         )
         key = dataset.derivation.key
         snapshot = Snapshot(
-            dataset.name, version, key, dataset.derivation, tuple(parts), dataset.schemas, dataset.notes, tuple(made)
+            dataset.name, version, key, dataset.derivation, tuple(parts), dataset.schemas, dataset.notes, made
         )
         folder = self.root / dataset.name
         if made or self._version(folder / f"{key}.json") != version:
@@ -306,6 +328,10 @@ class Store:
                 elif file_digest(path) != fact["digest"]:
                     bad.append(f"{path} has changed since it was published.")
         return bad
+
+
+def _put(root: Path, part: Part, schemas: Mapping[str, pl.Schema]) -> StoredPart:
+    return Store(root).put(part, schemas)
 
 
 def _nothing(schemas: Mapping[str, pl.Schema]) -> Part:

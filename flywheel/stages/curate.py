@@ -6,6 +6,7 @@ place. Feedback on a copy that is not kept counts for the one that is: an object
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -34,27 +35,16 @@ def screen(
     """
     steps = tuple(op.step() for op in (*edits, *filters))
 
-    def make(day: StoredPart) -> Tables:
+    def part(day: StoredPart) -> Part:
         measured, labelled = measurements.part(day.name), labels.part(day.name)
-        rows, made = rewrite(day.scan().collect(), edits, secret)
-        known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
-        seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
-        judged = judge(seen.join(known, on="id", how="left"), filters).collect()
-        no = judged.filter(pl.col("reasons").list.len() > 0)
-        return {
-            "rows": conform(judged.filter(pl.col("reasons").list.len() == 0).sort("id"), SCREENED),
-            "rejected": conform(no.sort("id"), REJECTED),
-            "edits": made,
-        }
-
-    def key(day: StoredPart) -> str:
-        beside = [p.version if (p := s.part(day.name)) else "" for s in (measurements, labels)]
-        return cause("screen", steps, day.version, *beside, short_hash(secret))
+        beside = [p.version if p else "" for p in (measured, labelled)]
+        key = cause("screen", steps, day.version, *beside, short_hash(secret))
+        return Part(day.name, key, partial(_screen_day, day, measured, labelled, edits, filters, secret))
 
     return Dataset(
         name="screened",
         schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE},
-        parts=[Part(p.name, key(p), lambda p=p: make(p)) for p in conversations.parts],  # type: ignore[misc]
+        parts=[part(day) for day in conversations.parts],
         derivation=Derivation(
             operation="screen",
             inputs=(conversations.ref, measurements.ref, labels.ref),
@@ -63,6 +53,26 @@ def screen(
         ),
         accounts_for=conversations.scan().select("id"),
     )
+
+
+def _screen_day(
+    day: StoredPart,
+    measured: StoredPart | None,
+    labelled: StoredPart | None,
+    edits: Sequence[Edit],
+    filters: Sequence[Filter],
+    secret: bytes,
+) -> Tables:
+    rows, made = rewrite(day.scan().collect(), edits, secret)
+    known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
+    seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
+    judged = judge(seen.join(known, on="id", how="left"), filters).collect()
+    no = judged.filter(pl.col("reasons").list.len() > 0)
+    return {
+        "rows": conform(judged.filter(pl.col("reasons").list.len() == 0).sort("id"), SCREENED),
+        "rejected": conform(no.sort("id"), REJECTED),
+        "edits": made,
+    }
 
 
 def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
@@ -97,13 +107,6 @@ def curate(
     chosen = compared(choose(rows, keep), measurements, measures)
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
-    def make(day: str) -> Tables:
-        here = days[day]
-        return {
-            "rows": conform(here.filter(pl.col("instead").is_null()).sort("id"), pool),
-            "rejected": conform(here.filter(pl.col("instead").is_not_null()).sort("id"), REJECTED),
-        }
-
     step = Step(use="keep_best_duplicate", parameters={"keep": keep})
 
     def key(day: str) -> str:
@@ -114,7 +117,7 @@ def curate(
     return Dataset(
         name="curated",
         schemas={"rows": pool, "rejected": REJECTED},
-        parts=[Part(day, key(day), lambda day=day: make(day)) for day in sorted(days)],  # type: ignore[misc]
+        parts=[Part(day, key(day), partial(_curate_day, days[day], pool)) for day in sorted(days)],
         derivation=Derivation(
             operation="curate",
             inputs=(screened.ref, measurements.ref, signals.ref, labels.ref),
@@ -123,6 +126,14 @@ def curate(
         ),
         accounts_for=screened.scan().select("id"),
     )
+
+
+def _curate_day(here: pl.DataFrame, pool: pl.Schema) -> Tables:
+    removed = pl.col("instead").is_not_null()
+    return {
+        "rows": conform(here.filter(~removed).sort("id"), pool),
+        "rejected": conform(here.filter(removed).sort("id"), REJECTED),
+    }
 
 
 def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
