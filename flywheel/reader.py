@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -26,14 +26,16 @@ from flywheel.records import (
     QUARANTINE,
     RAW_REF,
     UTC_TIME,
-    digests,
+    digests_in_order,
+    in_order,
     short_hash,
 )
 
 LONGEST = 32 << 20
 """Bytes of a line beyond which it is quarantined unread."""
-BATCH = 16_384
-"""Lines whose rows are gathered before they become a frame."""
+BATCH = 4 << 20
+"""Bytes of lines whose rows are gathered before they become a frame."""
+MICROSECOND = dt.timedelta(microseconds=1)
 BOM = b"\xef\xbb\xbf"
 
 FILES = pl.Schema(
@@ -52,6 +54,12 @@ RAW_FILES = {
     "quarantine": QUARANTINE,
     "files": FILES,
 }
+
+
+CALL = tuple(c for c in CONVERSATIONS if c not in ("messages", "origin", "occurred_at", "day", "parents", "raw"))
+EVENT = tuple(c for c in FEEDBACK if c not in ("occurred_at", "received_at", "raw"))
+"""The columns that a source and `complete` say in full; the others are made of them."""
+Row = tuple[Any, ...]
 
 
 def read_file(raw: RawStore, file: RawFile, sources: Sequence[Source], secret: bytes) -> Tables:
@@ -80,8 +88,8 @@ class Reader:
 
     def __init__(self, file: RawFile, sources: Sequence[Source], secret: bytes) -> None:
         self.file, self.sources, self.secret = file, sources, secret
-        self.lines = 0
-        self.rows: dict[str, list[dict[str, Any]]] = {"conversations": [], "feedback": []}
+        self.lines = self.held = 0
+        self.rows: dict[str, list[Row]] = {"conversations": [], "feedback": []}
         self.frames: dict[str, list[pl.DataFrame]] = {"conversations": [], "feedback": []}
         self.quarantine: list[tuple[Any, ...]] = []
         self.pseudonyms: dict[str, str] = {}
@@ -90,8 +98,6 @@ class Reader:
         try:
             for line in lines(self.file.path):
                 self.take(line)
-                if self.lines % BATCH == 0:
-                    self.flush()
         except BrokenOff as e:
             self.lines += 1
             self.refuse(e.rest, "truncated_file", str(e))
@@ -112,6 +118,9 @@ class Reader:
             self.refuse(line, "source_failed", f"{type(e).__name__}: {e}"[:200])
         else:
             self.rows[source.gives] += done
+            self.held += len(line.data)
+            if self.held > BATCH:
+                self.flush()
 
     def read(self, line: Line) -> tuple[Source, list[dict[str, Any]]]:
         value = parsed(line)
@@ -122,20 +131,23 @@ class Reader:
             "unknown_format", f"no source takes a line with the keys {', '.join(sorted(value))[:200] or '(none)'}"
         )
 
-    def complete(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> dict[str, Any]:
-        row["source"], row["raw"] = source.use, ref
+    def complete(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> Row:
+        """The row with what only we can say, as values in the order of the columns that `flush` makes of them."""
+        use, get = source.use, row.get
+        row["source"] = use
         if source.gives == "feedback":
-            row["feedback_id"] = f"{source.use}:{plain_id(row['native_id'])}"
+            row["feedback_id"] = f"{use}:{plain_id(row['native_id'])}"
             row["actor"] = self.pseudonym(row["actor"])
             row["digest"] = said(row)
-            return row
-        native, choice = plain_id(row["native_id"]), row.get("choice") or 0
-        row["id"] = f"{source.use}:{native}#{choice}" if choice else f"{source.use}:{native}"
-        row["user"] = self.pseudonym(row.get("user"))
-        if row.get("conversation_id") is None and row.get("half") is None:
-            row["conversation_id"] = f"{source.use}:{native}"
-        row.update(digests(row["messages"], row.get("tools")))
-        return row
+            return (*map(get, EVENT), *map(_micros, (get("occurred_at"), get("received_at"))), *ref)
+        native, choice = plain_id(row["native_id"]), get("choice")
+        row["id"] = f"{use}:{native}#{choice}" if choice else f"{use}:{native}"
+        row["user"] = self.pseudonym(get("user"))
+        if get("conversation_id") is None and get("half") is None:
+            row["conversation_id"] = f"{use}:{native}"
+        messages = list(map(in_order, row["messages"]))
+        row["digest"], row["prompt_digest"], row["reply_digest"] = digests_in_order(messages, get("tools"))
+        return (messages, *map(get, CALL), _micros(get("occurred_at")), *ref)
 
     def pseudonym(self, value: str | None) -> str | None:
         """The same for the same person in calls and in feedback; nobody can check a guess without the home's key."""
@@ -156,6 +168,7 @@ class Reader:
             if rows := self.rows[table]:
                 self.frames[table].append(frame(rows, self.file.digest))
                 self.rows[table] = []
+        self.held = 0
 
     def tables(self) -> Tables:
         refused = len(self.quarantine)
@@ -220,66 +233,67 @@ def said(row: Mapping[str, Any]) -> str:
     return short_hash(orjson.dumps([row.get(name) for name in SAID]), row["occurred_at"].isoformat())
 
 
-# --- rows to frames: column by column, nested lists flattened and grouped again
+# --- rows to frames: column by column, the messages of all rows as one and then grouped again
 
 
-def conversation_frame(rows: Sequence[dict[str, Any]], file: str) -> pl.DataFrame:
-    """CONVERSATIONS from complete rows of one file; `raw` of each is (line, offset, length, digest)."""
-    simple = [c for c in CONVERSATIONS if c not in ("messages", "day", "parents", "raw", "origin", "occurred_at")]
-    return pl.DataFrame(
-        [_column(rows, name, CONVERSATIONS[name]) for name in simple]
-        + [_messages(rows), _moments(rows, "occurred_at"), _raw(rows, file)]
-    ).select(
-        pl.lit("logged").alias(c)
-        if c == "origin"
-        else pl.col("occurred_at").dt.date().alias(c)
-        if c == "day"
-        else pl.lit([], dtype=pl.List(pl.String)).alias(c)
-        if c == "parents"
-        else pl.col(c)
-        for c in CONVERSATIONS
-    )
+def conversation_frame(rows: Sequence[Row], file: str) -> pl.DataFrame:
+    """CONVERSATIONS from complete rows of one file."""
+    messages, *columns = zip(*rows, strict=True)
+    *simple, occurred_at, line, offset, length, digest = columns
+    made = [pl.Series(c, v, dtype=CONVERSATIONS[c]) for c, v in zip(CALL, simple, strict=True)]
+    frame = pl.DataFrame([*made, _messages(messages), _moments("occurred_at", occurred_at)])
+    return frame.with_columns(
+        _raw(file, line, offset, length, digest),
+        day=pl.col("occurred_at").dt.date(),
+        origin=pl.lit("logged"),
+        parents=pl.lit([], dtype=pl.List(pl.String)),
+    ).select(CONVERSATIONS.names())
 
 
-def feedback_frame(rows: Sequence[dict[str, Any]], file: str) -> pl.DataFrame:
+def feedback_frame(rows: Sequence[Row], file: str) -> pl.DataFrame:
     """FEEDBACK from complete rows of one file."""
-    simple = [c for c in FEEDBACK if c not in ("raw", "occurred_at", "received_at")]
-    return pl.DataFrame(
-        [_column(rows, name, FEEDBACK[name]) for name in simple]
-        + [_moments(rows, "occurred_at"), _moments(rows, "received_at"), _raw(rows, file)]
-    ).select(FEEDBACK.names())
+    *simple, occurred_at, received_at, line, offset, length, digest = zip(*rows, strict=True)
+    made = [pl.Series(c, v, dtype=FEEDBACK[c]) for c, v in zip(EVENT, simple, strict=True)]
+    frame = pl.DataFrame([*made, _moments("occurred_at", occurred_at), _moments("received_at", received_at)])
+    return frame.with_columns(_raw(file, line, offset, length, digest)).select(FEEDBACK.names())
 
 
-def _column(rows: Sequence[dict[str, Any]], name: str, dtype: Any) -> pl.Series:
-    return pl.Series(name, [row.get(name) for row in rows], dtype=dtype)
+def _micros(when: dt.datetime | None) -> int | None:
+    return None if when is None else (when - EPOCH) // MICROSECOND
 
 
-def _moments(rows: Sequence[dict[str, Any]], name: str) -> pl.Series:
-    micros = dt.timedelta(microseconds=1)
-    times = [row.get(name) for row in rows]
-    return pl.Series(name, [None if t is None else (t - EPOCH) // micros for t in times], dtype=pl.Int64).cast(UTC_TIME)
+def _moments(name: str, micros: Sequence[int | None]) -> pl.Series:
+    return pl.Series(name, micros, dtype=pl.Int64).cast(UTC_TIME)
 
 
-def _messages(rows: Sequence[dict[str, Any]]) -> pl.Series:
-    flat = [message for row in rows for message in row["messages"]]
-    whose = [i for i, row in enumerate(rows) for _ in row["messages"]]
-    fields = [pl.Series(name, list(map(itemgetter(name), flat)), dtype=pl.String) for name in MESSAGE_FIELDS]
+def _messages(of_rows: Sequence[list[tuple[str | None, ...]]]) -> pl.Series:
+    """The messages of each row; the rows are in order, so that grouping moves nothing."""
+    counts = pl.Series(list(map(len, of_rows)), dtype=pl.UInt32)
+    fields = zip(*chain.from_iterable(of_rows), strict=True)
+    flat = [pl.Series(name, values, dtype=pl.String) for name, values in zip(MESSAGE_FIELDS, fields, strict=False)]
+    rows = pl.DataFrame({"row": range(len(of_rows)), "count": counts}, schema={"row": pl.UInt32, "count": pl.UInt32})
+    if not flat:
+        return pl.Series("messages", [[]] * len(of_rows), dtype=pl.List(MESSAGE))
+    whose = rows.select(pl.col("row").repeat_by("count").explode(empty_as_null=False).set_sorted())
     listed = (
-        pl.DataFrame([pl.Series("row", whose, dtype=pl.UInt32), *fields])
-        .group_by("row", maintain_order=True)
-        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
+        whose.with_columns(messages=pl.DataFrame(flat).to_struct()).group_by("row", maintain_order=True).agg("messages")
     )
-    if listed.height == len(rows):
-        return listed["messages"].cast(pl.List(MESSAGE))
-    every = pl.DataFrame({"row": range(len(rows))}, schema={"row": pl.UInt32})
-    joined = every.join(listed, on="row", how="left", maintain_order="left")
-    return joined.select(pl.col("messages").fill_null(pl.lit([], dtype=pl.List(MESSAGE)))).to_series()
+    if listed.height < len(of_rows):
+        joined = rows.join(listed, on="row", how="left", maintain_order="left")
+        listed = joined.select(pl.col("messages").fill_null(pl.lit([], dtype=pl.List(MESSAGE))))
+    return listed["messages"].cast(pl.List(MESSAGE))
 
 
-def _raw(rows: Sequence[dict[str, Any]], file: str) -> pl.Series:
-    line, offset, length, digest = zip(*[row["raw"] for row in rows], strict=True)
-    refs = pl.DataFrame({"file": file, "line": line, "offset": offset, "length": length, "digest": digest})
-    return refs.select(pl.concat_list(pl.struct(pl.all()).cast(RAW_REF)).alias("raw")).to_series()
+def _raw(file: str, *columns: Sequence[Any]) -> pl.Series:
+    refs = [
+        pl.Series(name, values) for name, values in zip(("line", "offset", "length", "digest"), columns, strict=True)
+    ]
+    return (
+        pl.DataFrame(refs)
+        .select(pl.struct(pl.lit(file).alias("file"), "line", "offset", "length", "digest").cast(RAW_REF))
+        .select(pl.col("file").reshape((-1, 1)).arr.to_list().alias("raw"))
+        .to_series()
+    )
 
 
 def _joined(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:

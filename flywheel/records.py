@@ -6,7 +6,8 @@ several rows, told apart by `choice`.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import orjson
@@ -166,13 +167,16 @@ def canonical(value: Any) -> bytes:
 
 
 def short_hash(*parts: bytes | str) -> str:
-    """128 bits of SHA-256 over the parts, each ended so that no two lists of parts collide; 32 hex digits."""
-    total = hashlib.sha256()
+    """128 bits of SHA-256 over the parts, each led by its length so that no two lists of parts collide; 32 hex digits."""
+    told: list[bytes] = []
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "big"))
-        total.update(data)
-    return total.hexdigest()[:32]
+        told += (len(data).to_bytes(8, "big"), data)
+    return hashlib.sha256(b"".join(told)).hexdigest()[:32]
+
+
+OF_0, OF_32 = (0).to_bytes(8, "big"), (32).to_bytes(8, "big")
+"""How `short_hash` leads parts of these lengths."""
 
 
 def message(fields: Mapping[str, Any]) -> dict[str, str | None]:
@@ -180,15 +184,34 @@ def message(fields: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: fields.get(name) for name in MESSAGE_FIELDS}
 
 
+in_order: Callable[[Mapping[str, Any]], tuple[str | None, ...]] = itemgetter(*MESSAGE_FIELDS)
+"""The fields of a complete message (as `message` makes it), in the order of MESSAGE_FIELDS."""
+
+
 def message_digest(messages: Sequence[Mapping[str, Any]], tools: str | None = None) -> str:
-    """Digest of complete messages (as `message` makes them) and the tools offered with them."""
-    return short_hash(orjson.dumps([list(m.values()) for m in messages]), tools or "")
+    """Digest of complete messages and the tools offered with them."""
+    return _digest(list(map(in_order, messages)), tools)
 
 
 def digests(messages: Sequence[Mapping[str, Any]], tools: str | None) -> dict[str, str]:
     """`digest`, `prompt_digest` and `reply_digest` of one conversation."""
-    prompt, reply = message_digest(messages[:-1], tools), message_digest(messages[-1:])
-    return {"digest": short_hash(prompt, reply), "prompt_digest": prompt, "reply_digest": reply}
+    digest, prompt, reply = digests_in_order(list(map(in_order, messages)), tools)
+    return {"digest": digest, "prompt_digest": prompt, "reply_digest": reply}
+
+
+def digests_in_order(messages: list[tuple[str | None, ...]], tools: str | None) -> tuple[str, str, str]:
+    """`digest`, `prompt_digest` and `reply_digest` of messages whose fields are already `in_order`."""
+    prompt, reply = _digest(messages[:-1], tools), _digest(messages[-1:], None)
+    both = hashlib.sha256(b"%b%b%b%b" % (OF_32, prompt.encode(), OF_32, reply.encode()))  # short_hash(prompt, reply)
+    return both.hexdigest()[:32], prompt, reply
+
+
+def _digest(messages: list[tuple[str | None, ...]], tools: str | None) -> str:
+    """short_hash(JSON of the messages, tools), spelled out: it is computed twice for each row of every log."""
+    said = orjson.dumps(messages)
+    if tools:
+        return short_hash(said, tools)
+    return hashlib.sha256(b"%b%b%b" % (len(said).to_bytes(8, "big"), said, OF_0)).hexdigest()[:32]
 
 
 def reply() -> pl.Expr:

@@ -18,6 +18,7 @@ from flywheel.exchange import (
     to_json,
 )
 from flywheel.kinds import Source
+from flywheel.usual_call import usual_row
 
 FAILED = ("error", "failure", "failed")
 
@@ -38,6 +39,12 @@ class OpenAIChat(Source, frozen=True):
 
     def read(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         """One row per choice. Raises `Unreadable`: no_timestamp, bad_timestamp, no_messages, bad_messages, no_role, …"""
+        if (usual := usual_row(line)) is not None:
+            return [usual]
+        return self.read_any(line)
+
+    def read_any(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        """What `read` gives, for a line of any shape."""
         rest = dict(line)
         request = read_request(as_object(rest.pop("request"), "request"))
         response = rest.pop("response", None)
