@@ -1,0 +1,157 @@
+"""Passages of texts: whole, by paragraph, by sentence or by span of words, whatever their case, spacing and punctuation.
+
+Blocks of code are no passages of prose: a closing brace is not a thing said twice.
+"""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from flywheel.prose import fenced
+from flywheel.words import letters, words
+
+Level = Literal["document", "paragraph", "sentence"]
+U64 = npt.NDArray[np.uint64]
+
+SKETCH = pl.Schema(
+    {
+        "id": pl.String(),
+        "passages": pl.List(pl.UInt64),  # hashes, sorted, each once
+        "weights": pl.List(pl.UInt32),  # how much of the text each makes up
+        "total": pl.UInt32(),  # how much there is altogether, with what is too short to be a passage
+    }
+)
+BREAK = "\x1e"
+BASE = 0x9E3779B97F4A7C15
+BACK = pow(BASE, -1, 1 << 64)
+
+
+def passages(texts: pl.Series, level: Level) -> pl.DataFrame:
+    """`row` (index of the text), `passage` (lower-cased letters and digits) and `letters` of each passage, in order."""
+    prose = pl.DataFrame({"text": without_blocks(texts.fill_null(""))}).with_row_index("row").lazy()
+    each = prose.with_columns(broken(pl.col("text"), level).str.split(BREAK)).explode("text")
+    spoken = each.select("row", passage=letters(pl.col("text"))).filter(pl.col("passage") != "")
+    return spoken.with_columns(letters=pl.col("passage").str.len_chars()).collect()
+
+
+def broken(text: pl.Expr, level: Level) -> pl.Expr:
+    """The text with BREAK where a passage ends and another begins.
+
+    Sentences end with a line, with . ! or ? before white space, and with the full stops of Chinese and Japanese anywhere.
+    """
+    if level == "document":
+        return text
+    if level == "paragraph":
+        return text.str.replace_all(r"\n[ \t\r]*\n[ \t\r\n]*", BREAK)
+    ended = text.str.replace_all(r"([.!?][\"')\]*_]*)[ \t]+", "${1}" + BREAK).str.replace_all("\n", BREAK, literal=True)
+    return ended.str.replace_many(dict.fromkeys("。！？｡", BREAK))
+
+
+def without_blocks(texts: pl.Series) -> pl.Series:
+    """The texts with an empty line in the place of each fenced block of code."""
+    hits = (texts.str.contains("```", literal=True) | texts.str.contains("~~~", literal=True)).arg_true()
+    if not len(hits):
+        return texts
+    return texts.scatter(hits, [_without_blocks(text) for text in texts.gather(hits).to_list()])
+
+
+def _without_blocks(text: str) -> str:
+    edges = [0, *(edge for block in fenced(text)[0] for edge in block), len(text)]
+    return "\n\n".join(text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
+
+
+def sketch(ids: pl.Series, texts: pl.Series, level: Level, min_letters: int) -> pl.DataFrame:
+    """SKETCH: the passages of at least `min_letters`, weighed by their letters."""
+    found = passages(texts, level)
+    total = found.group_by("row").agg(total=pl.col("letters").sum())
+    long = found.lazy().filter(pl.col("letters") >= min_letters).group_by("row", "passage")
+    counted = long.agg(weight=pl.col("letters").sum()).collect()
+    return _sketches(ids, counted.with_columns(hashed(counted["passage"])), total)
+
+
+def span_sketch(ids: pl.Series, texts: pl.Series, span: int) -> pl.DataFrame:
+    """SKETCH of the spans of `span` words: a hash for each, taken from half of its words, weighed by the spans that have it.
+
+    Of the sequences of half as many words within a span the one with the smallest hash stands for it (winnowing). So equal
+    spans have equal hashes wherever they stand, and neighbours mostly the same. A shorter text is one span.
+    """
+    tokens = words(without_blocks(texts.fill_null("")))
+    sizes = tokens.list.len().to_numpy().astype(np.int64)
+    flat = hashed(tokens.explode(empty_as_null=False)).to_numpy().astype(np.uint64)
+    half = max(span // 2, 1)
+    least = _least(_sequences(flat, half), span - half + 1)
+    owner = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
+    ahead = np.repeat(np.cumsum(sizes), sizes) - np.arange(len(flat))
+    whole = ahead >= span
+    short = np.flatnonzero((sizes > 0) & (sizes < span))
+    spans = pl.concat(
+        [
+            pl.DataFrame({"row": owner[whole], "passage": least[whole[: len(least)].nonzero()[0]]}),
+            pl.DataFrame({"row": short.astype(np.uint32), "passage": _wholes(flat, sizes)[short]}),
+        ]
+    )
+    counted = spans.group_by("row", "passage").agg(weight=pl.len())
+    return _sketches(ids, counted, counted.group_by("row").agg(total=pl.col("weight").sum()))
+
+
+def _sketches(ids: pl.Series, counted: pl.DataFrame, total: pl.DataFrame) -> pl.DataFrame:
+    """`counted`: row, passage (hash), weight; `total`: row, total. Rows without any passage are there too."""
+    lists = (
+        counted.sort("row", "passage")
+        .group_by("row", maintain_order=True)
+        .agg(passages=pl.col("passage"), weights=pl.col("weight").cast(pl.UInt32))
+    )
+    every = pl.DataFrame({"id": ids}).with_row_index("row")
+    told = every.join(total, on="row", how="left").join(lists, on="row", how="left").sort("row")
+    return told.select(
+        "id", pl.col("passages").fill_null([]), pl.col("weights").fill_null([]), pl.col("total").fill_null(0)
+    ).cast(SKETCH)
+
+
+def hashed(texts: pl.Series) -> pl.Series:
+    """64-bit hash of each text, the same in every process and for ever; each distinct text is hashed once."""
+    distinct = texts.unique()
+    known = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "little") for t in distinct.to_list()]
+    return texts.replace_strict(distinct, pl.Series(known, dtype=pl.UInt64), return_dtype=pl.UInt64)
+
+
+def _powers(base: int, count: int) -> U64:
+    return np.cumprod(np.full(count, base, dtype=np.uint64), dtype=np.uint64)
+
+
+def _sequences(flat: U64, length: int) -> U64:
+    """Hash of the `length` words from each place on, as far as there are so many."""
+    if len(flat) < length:
+        return np.empty(0, np.uint64)
+    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(flat * _powers(BASE, len(flat)))])
+    return _mixed((summed[length:] - summed[:-length]) * _powers(BACK, len(summed) - length))
+
+
+def _wholes(flat: U64, sizes: npt.NDArray[np.int64]) -> U64:
+    """Hash of all words of each text."""
+    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(flat * _powers(BASE, len(flat)))])
+    ends = np.cumsum(sizes)
+    back = np.concatenate([np.ones(1, np.uint64), _powers(BACK, len(flat))])
+    return _mixed((summed[ends] - summed[ends - sizes]) * back[ends - sizes] + sizes.astype(np.uint64))
+
+
+def _least(values: U64, width: int) -> U64:
+    """The smallest of the `width` values from each place on, as far as there are so many."""
+    if len(values) < width:
+        return np.empty(0, np.uint64)
+    reach, least = 1, values
+    while reach * 2 <= width:
+        least = np.minimum(least[:-reach], least[reach:])
+        reach *= 2
+    step = width - reach
+    return np.minimum(least[: len(least) - step], least[step:]) if step else least
+
+
+def _mixed(values: U64) -> U64:
+    """Spread the bits of each value over all 64 (the finaliser of SplitMix64)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

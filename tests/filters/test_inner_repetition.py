@@ -1,0 +1,21 @@
+"""Replies that say the same passage again."""
+
+import polars as pl
+import pytest
+
+from flywheel.errors import RecipeInvalid
+from flywheel.filters.inner_repetition import InnerRepetition
+from flywheel.recipe import parse_recipe
+
+
+@pytest.mark.parametrize(("share", "rejected"), [(0.0, False), (0.2, False), (0.21, True), (1.0, True), (None, None)])
+def test_row_139_a_reply_that_repeats_itself_is_rejected(share: float | None, rejected: bool | None) -> None:
+    frame = pl.DataFrame({"inner_repeat": [share]}, schema={"inner_repeat": pl.Float64})
+    assert frame.select(InnerRepetition().reject()).to_series().to_list() == [rejected]
+
+
+def test_without_its_signal_the_recipe_is_refused_with_the_cure() -> None:
+    wish = 'name = "r"\n[[filter]]\nuse = "inner_repetition"\n'
+    with pytest.raises(RecipeInvalid, match=r'\[\[signal\]\] use = "inner_repeat"'):
+        parse_recipe(wish)
+    assert parse_recipe(wish + '[[signal]]\nuse = "inner_repeat"\n').filters
