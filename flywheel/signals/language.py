@@ -15,7 +15,7 @@ class Language(Signal, frozen=True):
 
     use: Literal["language"] = "language"
     gives: ClassVar[Mapping[str, Any]] = {"language": pl.String}
-    characters: int = 500
+    characters: int = 250
     """How much of the text is looked at."""
     min_letters: int = 10
     """Bytes of letters below which a guess is worth nothing; Hangul is known by its script and needs one letter."""

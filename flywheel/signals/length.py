@@ -24,23 +24,19 @@ class Length(Signal, frozen=True):
     }
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        text = pl.element().struct.field("content").fill_null("")
-        chars = pl.col("messages").list.eval(text.str.len_chars().cast(pl.Int32))
-        words = pl.col("messages").list.eval(text.str.count_matches(r"[^ \t\r\n]+").cast(pl.Int32))
-        roles = pl.col("messages").list.eval(pl.element().struct.field("role"))
-        return rows.select(
+        one = rows.select("id", "messages").explode("messages")
+        text = pl.col("messages").struct.field("content").fill_null("")
+        counts = one.select(
             "id",
-            _but_last(chars).alias("prompt_chars"),
-            _last(chars).alias("reply_chars"),
-            _but_last(words).alias("prompt_words"),
-            _last(words).alias("reply_words"),
-            roles.list.count_matches("user").cast(pl.Int32).fill_null(0).alias("turns"),
+            chars=text.str.len_chars().cast(pl.Int32),
+            words=text.str.count_matches(r"[^ \t\r\n]+").cast(pl.Int32),
+            user=pl.col("messages").struct.field("role").eq_missing(pl.lit("user")),
         )
-
-
-def _last(counts: pl.Expr) -> pl.Expr:
-    return counts.list.last().cast(pl.Int32).fill_null(0)
-
-
-def _but_last(counts: pl.Expr) -> pl.Expr:
-    return (counts.list.sum().cast(pl.Int32).fill_null(0) - _last(counts)).cast(pl.Int32)
+        sums = counts.group_by("id").agg(
+            prompt_chars=pl.col("chars").sum() - pl.col("chars").last(),
+            reply_chars=pl.col("chars").last(),
+            prompt_words=pl.col("words").sum() - pl.col("words").last(),
+            reply_words=pl.col("words").last(),
+            turns=pl.col("user").sum().cast(pl.Int32),
+        )
+        return rows.select("id").join(sums, on="id", how="left", maintain_order="left")

@@ -19,7 +19,7 @@ class ReplyLanguage(Signal, frozen=True):
 
     use: Literal["reply_language"] = "reply_language"
     gives: ClassVar[Mapping[str, Any]] = {"reply_language": pl.String, "input_language": pl.String}
-    characters: int = 500
+    characters: int = 250
     """How much of each text is looked at."""
     min_letters: int = 24
     """Bytes of letters below which a guess is worth nothing; Hangul is known by its script and needs one letter."""

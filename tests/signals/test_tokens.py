@@ -1,5 +1,10 @@
+import sys
+
+import bpe_openai
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flywheel.signals import tokens
 from flywheel.signals.tokens import Tokens, count
@@ -35,3 +40,19 @@ def test_prompt_is_all_but_the_last_message_and_repeated_history_counts_each_tim
 
 def test_no_rows():
     assert Tokens().measure(chat("user: a", "assistant: b").head(0).lazy()).collect().is_empty()
+
+
+@given(st.text(max_size=400))
+def test_the_fast_tokenizer_counts_what_the_careful_one_counts(text):
+    assert count(text) == len(bpe_openai.get_encoding("o200k_base").encode_ordinary(text))
+
+
+@pytest.mark.parametrize("broken", ["missing", "wrong"])
+def test_without_a_fast_tokenizer_that_agrees_the_careful_one_counts(monkeypatch, broken):
+    if broken == "missing":
+        monkeypatch.setitem(sys.modules, "gigatoken", None)
+    else:
+        monkeypatch.setattr(tokens._Fast, "encode_ordinary", lambda self, text: [1])
+    tokens._encoding.cache_clear()
+    assert count("안녕하세요 hello") == 3
+    tokens._encoding.cache_clear()
