@@ -1,9 +1,10 @@
 """Raw files to conversations and feedback: each line read once, set aside with a status, or quarantined with a reason."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from flywheel.sources import SOURCES
 UNDATED = "none"
 """Name of the part that holds lines set aside without a day: batch requests that wait for their response."""
 NO_DAY = dt.date.min
+ASIDE = ("id", "file", "line", "offset")
 ID_OF = {"conversations": "id", "feedback": "feedback_id"}
 POLICY = "of lines with one id the latest stands, then the one with the highest digest"
 
@@ -84,32 +86,46 @@ def arrival_order(files: Snapshot) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """`kept`: one line per id, with slim columns. `aside`: the others, SET_ASIDE and the day they belong to."""
+    """`kept`: the `day` and place (`at`, and `asked` for a request before it) of one line per id. `aside`: the others,
+    SET_ASIDE and the day they belong to."""
 
     kept: pl.DataFrame
     aside: pl.DataFrame
 
 
-def _choose(files: Snapshot, table: str, id_column: str, order: Sequence[str], *further: str) -> _Choice:
+def _choose(files: Snapshot, table: str, order: Sequence[str]) -> _Choice:
     """Of each id (and half) the line that stands: the latest, then the one with the highest digest.
 
     Among lines that say the same at the same time the bytes of the line decide, and only between identical lines the order
-    of arrival: so no column but `raw` depends on it. Reads slim columns only.
+    of arrival: so no column but `raw` depends on it. Most ids come once, and of those only the id and the day are read.
     """
-    place = pl.col("raw").list.first().struct
-    slim = files.scan(table).select(
-        pl.col(id_column).alias("id"),
-        pl.col("half") if table == "conversations" else pl.lit(None, pl.String).alias("half"),
-        "digest",
-        "occurred_at",
-        pl.col("occurred_at").dt.date().alias("day"),
-        *[place.field(f) for f in ("file", "line", "offset")],
-        place.field("digest").alias("bytes"),
-        *further,
-    )
+    lines = files.scan(table).with_row_index("at")
+    half = pl.col("half") if table == "conversations" else pl.lit(None, pl.String)
+    told = lines.select("at", id=ID_OF[table], half=half, day=pl.col("occurred_at").dt.date()).collect()
+    contested = pl.col("id").is_duplicated() | pl.col("half").is_not_null()
+    found = _settle(lines.join(told.lazy().filter(contested).select("at"), on="at", how="semi"), table, order)
+    alone = told.filter(~contested).select("at", "day", asked=pl.lit(None, pl.UInt32))
+    return _Choice(pl.concat([alone, found.kept]), found.aside)
+
+
+def _settle(contested: pl.LazyFrame, table: str, order: Sequence[str]) -> _Choice:
+    """Which of the lines that share an id stand, and which halves of calls belong together."""
+    calls, place = table == "conversations", pl.col("raw").list.first().struct
     ranks = pl.DataFrame({"file": order, "arrival": range(len(order))}, schema={"file": pl.String, "arrival": pl.Int64})
     marked = (
-        slim.join(ranks.lazy(), on="file", how="left")
+        contested.select(
+            "at",
+            "digest",
+            "occurred_at",
+            "source",
+            *[place.field(f) for f in ("file", "line", "offset")],
+            id=ID_OF[table],
+            half=pl.col("half") if calls else pl.lit(None, pl.String),
+            native_id=pl.col("native_id") if calls else pl.lit(None, pl.String),
+            day=pl.col("occurred_at").dt.date(),
+            bytes=place.field("digest"),
+        )
+        .join(ranks.lazy(), on="file", how="left")
         .sort(
             ["id", "half", "occurred_at", "digest", "bytes", "arrival", "file", "line"],
             descending=[False, False, True, True, True, False, False, False],
@@ -126,20 +142,15 @@ def _choose(files: Snapshot, table: str, id_column: str, order: Sequence[str], *
         )
         .collect()
     )
+    repeated = pl.col("digest") == pl.col("kept_digest")
     aside = marked.filter(~pl.col("stands")).select(
-        "id",
-        "file",
-        "line",
-        "offset",
-        status=pl.when(pl.col("digest") == pl.col("kept_digest"))
-        .then(pl.lit("repeated"))
-        .otherwise(pl.lit("id_conflict")),
+        *ASIDE,
+        status=pl.when(repeated).then(pl.lit("repeated")).otherwise(pl.lit("id_conflict")),
         kept_id="id",
         day=pl.coalesce("day", "kept_day"),
     )
-    return _Choice(
-        marked.filter("stands").select("id", "half", "digest", "day", "file", "line", "offset", *further), aside
-    )
+    paired = _pair(marked.filter("stands"))
+    return _Choice(paired.kept, pl.concat([aside, paired.aside]))
 
 
 def _pair(kept: pl.DataFrame) -> _Choice:
@@ -148,14 +159,13 @@ def _pair(kept: pl.DataFrame) -> _Choice:
     whole, requests, responses = (
         kept.filter(pl.col("half").eq_missing(pl.lit(h))) for h in (None, "request", "response")
     )
-    asked = requests.select(*call, request_file="file", request_line="line", request_digest="digest")
+    asked = requests.select(*call, asked="at")
     waiting = pl.concat([requests.join(responses, on=call, how="anti"), responses.join(asked, on=call, how="anti")])
-    nowhere = {c: pl.lit(None, asked.schema[c]) for c in ("request_file", "request_line", "request_digest")}
     return _Choice(
-        pl.concat([whole.with_columns(**nowhere), responses.join(asked, on=call)]),
-        waiting.select(
-            "id", "file", "line", "offset", status=pl.lit("waiting"), kept_id=pl.lit(None, pl.String), day="day"
-        ),
+        pl.concat(
+            [whole.with_columns(asked=pl.lit(None, pl.UInt32)), responses.join(asked, on=call)], how="diagonal"
+        ).select("at", "day", "asked"),
+        waiting.select(*ASIDE, status=pl.lit("waiting"), kept_id=pl.lit(None, pl.String), day="day"),
     )
 
 
@@ -168,17 +178,17 @@ def conversations(files: Snapshot, arrivals: Sequence[str] | None = None) -> Dat
     `arrivals`: digests of the files, first received first; the order of `files` where it is not given.
     """
     order = arrival_order(files) if arrivals is None else list(arrivals)
-    chosen = _choose(files, "conversations", "id", order, "source", "native_id")
-    paired = _pair(chosen.kept)
+    chosen = _choose(files, "conversations", order)
+    waiting = chosen.aside.lazy().filter(pl.col("status") == "waiting")
     return Dataset(
         name="conversations",
         schemas={"rows": CONVERSATIONS, "set_aside": SET_ASIDE},
-        parts=_day_parts("conversations", files, paired.kept, pl.concat([chosen.aside, paired.aside])),
+        parts=_day_parts("conversations", files, chosen),
         derivation=_derivation("conversations", files, order),
         accounts_for=files.scan("conversations")
         .filter(pl.col("half").is_null() | (pl.col("half") == "response"))
         .select("id")
-        .join(paired.aside.lazy(), on="id", how="anti"),
+        .join(waiting, on="id", how="anti"),
         notes={"policy": POLICY},
     )
 
@@ -186,11 +196,10 @@ def conversations(files: Snapshot, arrivals: Sequence[str] | None = None) -> Dat
 def feedback(files: Snapshot, arrivals: Sequence[str] | None = None) -> Dataset:
     """`feedback`: one row per event id, by the day on which the user acted. `arrivals`: as for `conversations`."""
     order = arrival_order(files) if arrivals is None else list(arrivals)
-    chosen = _choose(files, "feedback", "feedback_id", order)
     return Dataset(
         name="feedback",
         schemas={"rows": FEEDBACK, "set_aside": SET_ASIDE},
-        parts=_day_parts("feedback", files, chosen.kept, chosen.aside),
+        parts=_day_parts("feedback", files, _choose(files, "feedback", order)),
         derivation=_derivation("feedback", files, order),
         notes={"policy": POLICY},
     )
@@ -204,24 +213,52 @@ def _derivation(operation: str, files: Snapshot, order: Sequence[str]) -> Deriva
     return Derivation(operation=operation, inputs=(files.ref,), steps=steps)
 
 
-def _day_parts(name: str, files: Snapshot, kept: pl.DataFrame, aside: pl.DataFrame) -> list[Part]:
-    """A part per day, keyed by the lines it is made of and the content of the files that hold them."""
-    by_file = {p.name: p for p in files.parts}
-    standing, lost = _by_day(kept), _by_day(aside)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of one stored table, by their numbers in it, in order."""
+
+    part: StoredPart
+    table: str
+    numbers: pl.Series
+
+    @property
+    def cause(self) -> list[str]:
+        """What decides them: the content of the part, and which of its rows they are."""
+        return [self.part.version, short_hash(self.numbers.to_numpy().astype("<u4").tobytes())]
+
+    def read(self) -> pl.DataFrame:
+        """They themselves. Only the stretch of the table in which they lie is read."""
+        first, last = int(self.numbers[0]), int(self.numbers[-1])
+        stretch = self.part.scan(self.table).slice(first, last - first + 1).collect()
+        if stretch.height == self.numbers.len():
+            return stretch
+        return stretch[self.numbers - first]
+
+
+def _day_parts(name: str, files: Snapshot, chosen: _Choice) -> list[Part]:
+    """A part per day, keyed by the rows it is made of, those before which requests stand, and the lines set aside."""
+    found = partial(_rows_at, [p for p in files.parts if p.tables[name].rows], name)
+    standing, lost = _by_day(chosen.kept), _by_day(chosen.aside)
     parts = []
     for day in sorted(standing.keys() | lost.keys()):
-        mine, others = standing.get(day, kept.clear()), lost.get(day, aside.clear())
-        asked: Iterable[str] = mine["request_file"].drop_nulls() if "request_file" in mine.columns else []
-        needed = {f: by_file[f] for f in sorted({*mine["file"], *asked})}
-        key = cause(
-            name,
-            day,
-            mine.sort("id").write_csv(),
-            others.sort(SET_ASIDE.names()).write_csv(),
-            [[file, part.version] for file, part in needed.items()],
-        )
-        parts.append(Part(day, key, partial(_make_day, name, needed, mine, others)))
+        mine, others = standing.get(day, chosen.kept.clear()), lost.get(day, chosen.aside.clear())
+        others = others.select(SET_ASIDE.names()).sort(SET_ASIDE.names())
+        rows, asked = found(mine["at"]), found(mine["asked"])
+        key = cause(name, day, [r.cause for r in rows], [r.cause for r in asked], others.write_csv())
+        parts.append(Part(day, key, partial(_make_day, name, rows, asked, others)))
     return parts
+
+
+def _rows_at(parts: Sequence[StoredPart], table: str, at: pl.Series) -> list[_Rows]:
+    """The rows at these places in the table of all parts together, part by part."""
+    starts = pl.Series([0, *accumulate(p.tables[table].rows for p in parts)], dtype=pl.UInt32)
+    places = at.drop_nulls().unique().sort()
+    cuts = places.search_sorted(starts).to_list()
+    return [
+        _Rows(part, table, places[first:last] - start)
+        for part, start, first, last in zip(parts, starts.to_list()[:-1], cuts[:-1], cuts[1:], strict=True)
+        if first < last
+    ]
 
 
 def _by_day(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -230,35 +267,15 @@ def _by_day(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
 
 
-def _make_day(name: str, needed: Mapping[str, StoredPart], mine: pl.DataFrame, others: pl.DataFrame) -> Tables:
-    rows = _stored(name, needed, mine)
-    if name == "conversations" and mine["request_file"].null_count() < mine.height:
-        asked = mine.filter(pl.col("request_file").is_not_null()).select(
-            pl.concat_str("source", "native_id", separator=":").alias("id"), file="request_file", line="request_line"
-        )
-        rows = _join_halves(rows, _stored(name, needed, asked.unique()))
-    return {
-        "rows": rows.sort(ID_OF[name]),
-        "set_aside": others.select(SET_ASIDE.names()).sort(SET_ASIDE.names()),
-    }
+def _make_day(name: str, mine: Sequence[_Rows], asked: Sequence[_Rows], others: pl.DataFrame) -> Tables:
+    rows = _read(mine, RAW_FILES[name])
+    if asked:
+        rows = _join_halves(rows, _read(asked, RAW_FILES[name]))
+    return {"rows": rows.sort(ID_OF[name]), "set_aside": others}
 
 
-def _stored(table: str, needed: Mapping[str, StoredPart], wanted: pl.DataFrame) -> pl.DataFrame:
-    """The rows of raw_files that stand at the places wanted (`id`, `file`, `line`), read from those files only."""
-    id_column, found = ID_OF[table], []
-    days = wanted["day"].unique().to_list() if "day" in wanted.columns else []
-    for (file,), places in wanted.partition_by("file", as_dict=True).items():
-        scan = needed[str(file)].scan(table)
-        if len(days) == 1:  # lets the reader skip row groups of other days
-            start = dt.datetime.combine(days[0], dt.time(), dt.UTC)
-            scan = scan.filter(pl.col("occurred_at").is_between(start, start + dt.timedelta(days=1), closed="left"))
-        at = places.lazy().select(pl.col("id").alias(id_column), pl.col("line").alias("at"))
-        found.append(
-            scan.with_columns(at=pl.col("raw").list.first().struct.field("line"))
-            .join(at, on=[id_column, "at"], how="semi")
-            .drop("at")
-        )
-    return pl.concat(pl.collect_all(found)) if found else pl.DataFrame(schema=RAW_FILES[table])
+def _read(rows: Sequence[_Rows], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat([r.read() for r in rows]) if rows else pl.DataFrame(schema=schema)
 
 
 def _join_halves(rows: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
