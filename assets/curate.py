@@ -27,7 +27,8 @@ def curated(
 ) -> dg.Output[Snapshot]:
     """The pool that every set is drawn from: the best of each group of exact or near duplicates.
 
-    Each row left out names the row kept instead; feedback on it counts for that row.
+    Each row left out names the row kept instead; feedback on a duplicate counts for that row.
     """
     recipe = home.recipe()
-    return published(home, curate, screened, measurements, signals, labels, recipe.signals, recipe.curate.keep)
+    choice = (recipe.curate.keep, recipe.curate.max_passage_share)
+    return published(home, curate, screened, measurements, signals, labels, recipe.signals, *choice)

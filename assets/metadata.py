@@ -129,7 +129,7 @@ def filters(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
 def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
     """From every conversation to the pool: what the filters and the choice among duplicates took away."""
     screened = ("after the filters", snapshot.count() + snapshot.count("rejected"))
-    lost = [(f"no {reason.replace('_', ' ')}s", n) for reason, n in named(reasons(snapshot))]
+    lost = [(f"no {reason.removesuffix('s').replace('_', ' ')}s", n) for reason, n in named(reasons(snapshot))]
     every = [("conversations", s.count() + s.count("rejected")) for s in before if s.name == "screened"]
     return plots.waterfall([*every, *running(screened, lost)])
 

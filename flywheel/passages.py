@@ -111,6 +111,37 @@ def _sketches(ids: pl.Series, counted: pl.DataFrame, total: pl.DataFrame) -> pl.
     ).cast(SKETCH)
 
 
+def held_before(sketches: pl.DataFrame, max_share: float, min_documents: int) -> pl.DataFrame:
+    """`id`, `instead`, `similarity` of the rows of which more than `max_share` is held by rows kept before them.
+
+    `sketches`: SKETCH, in the order in which rows are preferred. Passages count that at least `min_documents` of the rows
+    hold. `instead` is the kept row that holds most of it, `similarity` the share of the row that is held there.
+    """
+    each = sketches.lazy().with_row_index("row").filter(pl.col("passages").list.len() > 0)
+    each = each.select("row", "total", "passages", "weights").explode("passages", "weights")
+    common = each.group_by("passages").len().filter(pl.col("len") >= min_documents)
+    lists = (
+        each.join(common, on="passages", how="semi").group_by("row").agg("passages", "weights", pl.col("total").first())
+    )
+    holder: dict[int, int] = {}
+    found: list[tuple[int, int, float]] = []
+    for row, held, weights, total in lists.sort("row").collect().iter_rows():
+        by: dict[int, int] = {}
+        for passage, weight in zip(held, weights, strict=True):
+            if (at := holder.get(passage)) is not None:
+                by[at] = by.get(at, 0) + weight
+        if sum(by.values()) > max_share * total:
+            kept = min(by, key=lambda at: (-by[at], at))
+            found.append((row, kept, by[kept] / total))
+        else:
+            for passage in held:
+                holder.setdefault(passage, row)
+    gone = pl.DataFrame(found, schema={"row": pl.UInt32, "kept": pl.UInt32, "similarity": pl.Float64}, orient="row")
+    return gone.select(
+        id=sketches["id"].gather(gone["row"]), instead=sketches["id"].gather(gone["kept"]), similarity="similarity"
+    )
+
+
 def hashed(texts: pl.Series) -> pl.Series:
     """64-bit hash of each text, the same in every process and for ever; each distinct text is hashed once."""
     distinct = texts.unique()

@@ -25,9 +25,11 @@ from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):
-    """Which copy of a duplicate group stays."""
+    """Which copy of a duplicate group stays, and how much a row may have in common with others."""
 
     keep: Literal["best_feedback", "newest", "longest"] = "best_feedback"
+    max_passage_share: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Share of a reply that may be passages which better rows hold; without it, any."""
 
 
 class Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -154,6 +156,10 @@ def _faults(recipe: Recipe) -> list[str]:
             if column not in alone:
                 faults.append(f'filter.{i}.{op.use} needs the column "{column}", {_nobody_gives(column, alone)}')
     faults += _benchmark_faults(recipe)
+    if recipe.curate.max_passage_share is not None and "passage_share" not in given:
+        faults.append(
+            'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
+        )
     names = [s.name for s in recipe.set]
     faults += [
         f'set: the name "{n}" is used {names.count(n)} times; give each set its own.'

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from flywheel.passages import Level, hashed, passages, sketch, span_sketch
+from flywheel.passages import Level, hashed, held_before, passages, sketch, span_sketch
 
 TEXT = 'He said: "Go home." Then he left!\nNobody  knows why.\n\nHE SAID "GO HOME"?\n\n \n42.'
 
@@ -80,3 +80,29 @@ def test_the_spans_of_a_text_add_up() -> None:
     (row,) = span_sketch(pl.Series(["a"]), pl.Series([words(0, 100)]), 30).rows()
     assert sum(row[2]) == row[3] == 71
     assert len(row[1]) < 20
+
+
+def held(texts: dict[str, str], max_share: float = 0.5, min_documents: int = 2) -> list[tuple[str, str, float]]:
+    sketches = sketch(pl.Series(list(texts)), pl.Series(list(texts.values())), "paragraph", 3)
+    return [(a, b, round(c, 3)) for a, b, c in held_before(sketches, max_share, min_documents).rows()]
+
+
+def test_row_139_the_row_that_is_preferred_keeps_the_passage() -> None:
+    assert held({"a": "one two\n\nthree", "b": "one two\n\nx"}) == [("b", "a", round(6 / 7, 3))]
+    assert held({"b": "one two\n\nx", "a": "one two\n\nthree"}) == [("a", "b", round(6 / 11, 3))]
+
+
+def test_row_139_what_a_removed_row_alone_held_is_not_lost_with_it() -> None:
+    """b goes for what it shares with a; c holds what only b held too, and so c stays."""
+    assert held({"a": "aaaaaa", "b": "aaaaaa\n\nbbbb", "c": "bbbb"}) == [("b", "a", 0.6)]
+
+
+def test_row_139_a_reply_put_together_from_several_names_the_one_that_holds_most() -> None:
+    rows = {"a": "aaaa\n\nmine", "b": "bbbbbb\n\nher", "c": "aaaa\n\nbbbbbb\n\nc"}
+    assert held(rows) == [("c", "b", round(6 / 11, 3))]
+    assert held(rows, min_documents=3) == []
+    assert held(rows, max_share=0.95) == []
+
+
+def test_rows_without_passages_are_held_nowhere() -> None:
+    assert held({"a": "", "b": ""}) == []

@@ -28,13 +28,13 @@ def test_shipped_recipes_are_valid_and_redact(text):
 def test_a_name_is_enough():
     recipe = parse_recipe('name = "a"')
     assert (recipe.seed, recipe.sets, recipe.filters) == (0, (), ())
-    assert [s.use for s in recipe.signals] == list(SIGNALS)
+    assert [s.use for s in recipe.signals] == [use for use, cls in SIGNALS.items() if not cls.on_request]
 
 
 def test_a_named_signal_takes_the_place_of_the_default():
     recipe = parse_recipe('name = "a"\n[[signal]]\nuse = "near_duplicate"\nthreshold = 0.7')
     assert [s.threshold for s in recipe.signals if s.use == "near_duplicate"] == [0.7]
-    assert len(recipe.signals) == len(SIGNALS)
+    assert len(recipe.signals) == len(parse_recipe('name = "a"').signals)
 
 
 @pytest.mark.parametrize(
@@ -245,3 +245,10 @@ def test_files_that_cannot_be_read(tmp_path):
         read_recipe(file)
     file.write_bytes(b'\xef\xbb\xbfname = "a"')
     assert read_recipe(file).name == "a"
+
+
+def test_a_bound_on_passages_needs_their_signal():
+    wish = 'name = "a"\n[curate]\nmax_passage_share = 0.5\n'
+    with pytest.raises(RecipeInvalid, match=r"needs the signal shared_passages. Add it: \[\[signal\]\]"):
+        parse_recipe(wish)
+    assert parse_recipe(wish + '[[signal]]\nuse = "shared_passages"\n').curate.max_passage_share == 0.5

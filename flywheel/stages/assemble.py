@@ -19,6 +19,7 @@ from flywheel.rewriting import rewrite_text
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.snapshots import Snapshot
 from flywheel.split import KEYS, split
+from flywheel.stages.curate import SHARED_PASSAGES
 
 STRINGS = pl.List(pl.String)
 PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
@@ -117,7 +118,8 @@ def decide(
 
 def kept_instead(curated: Snapshot) -> pl.DataFrame:
     """`id`, `kept`: for each removed duplicate the row that stands for it, through any chain of replacements."""
-    links = curated.scan("rejected").filter(pl.col("instead").is_not_null()).select("id", kept="instead").collect()
+    copies = pl.col("instead").is_not_null() & ~pl.col("reasons").list.contains(SHARED_PASSAGES)
+    links = curated.scan("rejected").filter(copies).select("id", kept="instead").collect()
     for _ in range(links.height):
         onward = links.join(links.select(kept="id", onward="kept"), on="kept", how="left")
         if onward["onward"].is_null().all():

@@ -13,12 +13,17 @@ import polars as pl
 from flywheel.kinds import Edit, Filter, Signal
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.passages import held_before
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, rewrite
+from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, StoredPart
 
 SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 """`undesired`: reasons of the filters that say "not to be imitated"; the row stays, for it may be the losing side."""
+
+SHARED_PASSAGES = "shared_passages"
+"""The reason of a row that says little of its own. It is no copy: what people said of it is not said of the row kept."""
 
 
 def screen(
@@ -92,6 +97,7 @@ def curate(
     labels: Snapshot,
     measures: Sequence[Signal],
     keep: str,
+    max_passage_share: float | None = None,
 ) -> Dataset:
     """The dataset "curated": per day `rows` (slim columns, signals and `undesired`; no text) and `rejected`, each with the row
     kept instead and, where it was measured, the similarity."""
@@ -104,10 +110,13 @@ def curate(
         .join(labels.scan().select("id", "thumb", "rating", "implicit", "correction", "copied"), on="id", how="left")
         .collect()
     )
-    chosen = compared(choose(rows, keep), measurements, measures)
+    chosen = original(
+        compared(choose(rows, keep), measurements, measures), measurements, measures, keep, max_passage_share
+    )
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
-    step = Step(use="keep_best_duplicate", parameters={"keep": keep})
+    settings = {"keep": keep} | ({} if max_passage_share is None else {"max_passage_share": max_passage_share})
+    step = Step(use="keep_best_duplicate", parameters=settings)
 
     def key(day: str) -> str:
         sides = [p.version if (p := s.part(day)) else "" for s in (screened, signals)]
@@ -146,21 +155,8 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
     near = pl.coalesce("near_group", "id")
     # Exact twins are always one group, even where the signal of near duplicates saw too little text to compare.
     grouped = rows.with_columns(group=pl.coalesce(near.min().over("exact_group"), near))
-    liked = [
-        pl.col("undesired").list.len(),
-        -pl.col("thumb").fill_null(0).cast(pl.Int32),
-        -pl.col("rating").fill_null(3.0),
-        -pl.col("implicit").fill_null(0.0),
-        pl.col("correction").is_not_null(),
-    ]
-    newest, longest = -pl.col("occurred_at").dt.epoch("us"), -pl.col("reply_chars").fill_null(0)
-    order = {
-        "best_feedback": [*liked, newest, longest],
-        "newest": [newest, longest],
-        "longest": [longest, newest],
-    }[keep]
     best = (
-        grouped.sort([*order, pl.col("id")])
+        grouped.sort(preference(keep))
         .group_by("group", maintain_order=True)
         .agg(
             kept=pl.col("id").first(),
@@ -184,6 +180,44 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
         .then(pl.lit(["near_duplicate"], dtype=pl.List(pl.String)))
         .otherwise(pl.lit([], dtype=pl.List(pl.String))),
     )
+
+
+def preference(keep: str) -> list[pl.Expr]:
+    """What rows are sorted by to have the best first, as `choose` says."""
+    liked = [
+        pl.col("undesired").list.len(),
+        -pl.col("thumb").fill_null(0).cast(pl.Int32),
+        -pl.col("rating").fill_null(3.0),
+        -pl.col("implicit").fill_null(0.0),
+        pl.col("correction").is_not_null(),
+    ]
+    newest, longest = -pl.col("occurred_at").dt.epoch("us"), -pl.col("reply_chars").fill_null(0)
+    order = {
+        "best_feedback": [*liked, newest, longest],
+        "newest": [newest, longest],
+        "longest": [longest, newest],
+    }[keep]
+    return [*order, pl.col("id")]
+
+
+def original(
+    chosen: pl.DataFrame, measurements: Snapshot, measures: Sequence[Signal], keep: str, max_share: float | None
+) -> pl.DataFrame:
+    """The rows, with SHARED_PASSAGES and the row kept instead where more than `max_share` of a reply is passages that better
+    rows hold. Only rows that stay so far are looked at: so a passage goes with no duplicate."""
+    signal = next((s for s in measures if isinstance(s, SharedPassages)), None)
+    if max_share is None or signal is None or signal.use not in measurements.schemas:
+        return chosen
+    stay = chosen.filter(pl.col("instead").is_null()).sort(preference(keep)).select("id")
+    sketches = stay.lazy().join(measurements.scan(signal.use), on="id", how="left", maintain_order="left").collect()
+    gone = held_before(sketches, max_share, signal.min_documents).select("id", held_by="instead", held="similarity")
+    told = chosen.join(gone, on="id", how="left", maintain_order="left")
+    reason = pl.lit([SHARED_PASSAGES], dtype=pl.List(pl.String))
+    return told.with_columns(
+        reasons=pl.when(pl.col("held_by").is_not_null()).then(reason).otherwise("reasons"),
+        instead=pl.coalesce("instead", "held_by"),
+        similarity=pl.coalesce("similarity", "held"),
+    ).drop("held_by", "held")
 
 
 def compared(chosen: pl.DataFrame, measurements: Snapshot, measures: Sequence[Signal]) -> pl.DataFrame:

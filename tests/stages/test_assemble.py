@@ -16,9 +16,9 @@ from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
 from flywheel.snapshots import Store
-from flywheel.stages.assemble import assemble, remap_labels
+from flywheel.stages.assemble import assemble, kept_instead, remap_labels
 from tests.build import chat
-from tests.pools import NOON, comparison, comparisons_of, label, labels_of, published, screened_of
+from tests.pools import NOON, comparison, comparisons_of, label, labels_of, published, screened_of, snapshot
 
 SECRET = b"k" * 32
 
@@ -155,6 +155,14 @@ def test_row_145_a_thumb_on_a_removed_copy_survives_on_the_row_kept(tmp_path):
     said = labels_of(label("r001", thumb=1, thumbs_up=1))
     out = made(tmp_path, Kto(name="k"), screened_of(*chats(2)), labels=said, instead={"r001": "r000"})
     assert out.scan().select("id", "label", "feedback").collect().rows() == [("r000", True, ["fb:r001"])]
+
+
+def test_feedback_on_a_row_that_only_shares_passages_is_not_said_of_the_row_kept(tmp_path):
+    no = pl.DataFrame(
+        {"id": ["copy", "other"], "reasons": [["near_duplicate"], ["shared_passages"]], "instead": ["kept", "kept"]}
+    )
+    curated = snapshot(Store(tmp_path), "curated", {"rows": no.select("id").clear(), "rejected": no})
+    assert kept_instead(curated).rows() == [("copy", "kept")]
 
 
 def test_row_145_a_correction_and_a_comparison_follow_the_row_kept(tmp_path):

@@ -1,6 +1,7 @@
 """Filters say no with every reason; the best of each duplicate group stays."""
 
 import datetime as dt
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import polars as pl
@@ -9,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel.kinds import Filter
-from flywheel.stages.curate import choose, judge
+from flywheel.passages import sketch
+from flywheel.signals.shared_passages import SharedPassages
+from flywheel.snapshots import Snapshot, Store
+from flywheel.stages.curate import choose, judge, original
+from tests.pools import snapshot
 
 
 class _Long(Filter, frozen=True):
@@ -115,3 +120,60 @@ def test_the_choice_does_not_depend_on_the_order_of_rows(order: list[int]) -> No
     rows = copies({}, {"thumb": 1}, {"thumb": 1, "reply_chars": 4}, {"rating": 5.0}, {})
     shuffled = rows[order]
     assert choose(shuffled, "best_feedback").sort("id").equals(choose(rows, "best_feedback").sort("id"))
+
+
+QUOTE = "We ship every order on the day it is paid."
+
+
+def sketched(folder: Path, *replies: str) -> Snapshot:
+    """Measurements of rows a, b, c … that hold the sketches of these replies."""
+    sketches = sketch(pl.Series(list("abcdef"[: len(replies)])), pl.Series(replies), "paragraph", 10)
+    return snapshot(Store(folder), "measurements", {"rows": sketches.select("id"), "shared_passages": sketches})
+
+
+def alone(*rows: dict[str, object]) -> pl.DataFrame:
+    """Rows a, b, c … of which none is a duplicate of another, after the choice among duplicates."""
+    return choose(copies(*[{"near_group": "abcdef"[i]} | r for i, r in enumerate(rows)]), "best_feedback")
+
+
+def test_row_139_a_row_made_of_what_better_rows_hold_names_the_row_kept(tmp_path: Path) -> None:
+    measurements = sketched(
+        tmp_path, f"{QUOTE}\n\nSo yours is on its way.", QUOTE, QUOTE.upper(), "Something else entirely."
+    )
+    rows = alone({"thumb": 1}, {}, {}, {})
+    told = original(rows, measurements, [SharedPassages()], "best_feedback", 0.6)
+    found = [(r["id"], r["reasons"], r["instead"], r["similarity"]) for r in told.iter_rows(named=True)]
+    shared = ["shared_passages"]
+    assert found == [("a", [], None, None), ("b", shared, "a", 1.0), ("c", shared, "a", 1.0), ("d", [], None, None)]
+
+
+def test_without_a_bound_no_row_is_left_out_for_its_passages(tmp_path: Path) -> None:
+    measurements, rows = sketched(tmp_path, QUOTE, QUOTE, QUOTE), alone({}, {}, {})
+    assert original(rows, measurements, [SharedPassages()], "newest", None).equals(rows)
+    assert original(rows, measurements, [], "newest", 0.5).equals(rows)
+
+
+def test_a_duplicate_holds_no_passage_against_another_row(tmp_path: Path) -> None:
+    """b is gone already: only a and c hold the quote, too few to count."""
+    measurements = sketched(tmp_path, QUOTE, QUOTE, QUOTE)
+    rows = choose(copies({"thumb": 1}, {}, {"near_group": "c"}), "best_feedback")
+    told = original(rows, measurements, [SharedPassages()], "best_feedback", 0.5)
+    assert told.filter(pl.col("instead").is_not_null())["id"].to_list() == ["b"]
+
+
+@given(st.permutations(range(4)))
+def test_passages_are_kept_by_the_same_row_in_any_order(order: list[int]) -> None:
+    frames = [sketch(pl.Series([i]), pl.Series([QUOTE]), "paragraph", 10) for i in "abcd"]
+    measurements = _InMemory(pl.concat([frames[i] for i in order]))
+    told = original(alone({}, {"thumb": 1}, {}, {})[order], measurements, [SharedPassages()], "best_feedback", 0.5)  # type: ignore[arg-type]
+    assert told.sort("id")["instead"].to_list() == ["b", None, "b", "b"]
+
+
+class _InMemory:
+    """Sketches that are not stored."""
+
+    def __init__(self, sketches: pl.DataFrame) -> None:
+        self.sketches, self.schemas = sketches, {"shared_passages": sketches.schema}
+
+    def scan(self, _: str) -> pl.LazyFrame:
+        return self.sketches.lazy()
