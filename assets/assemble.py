@@ -20,10 +20,19 @@ def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
     """The candidate asset of one set."""
     about = f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
 
+    # The sketches are read only by a selection that compares texts; other sets do not wait for them.
+    further = ["measurements"] if wanted.sketched() else []
+
     @stage_asset(
-        group="5_assemble", kinds={"polars", "parquet"}, name=wanted.name, description=about, code_version=recipe.digest
+        group="5_assemble",
+        kinds={"polars", "parquet"},
+        name=wanted.name,
+        description=about,
+        code_version=recipe.digest,
+        deps=further,
     )
     def _candidate(curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
-        return published(home, assemble, wanted, curated, screened, labels, recipe.seed, recipe.edits, home.home.secret)
+        rest = (recipe.seed, recipe.edits, home.home.secret, *[home.store.head(name) for name in further])
+        return published(home, assemble, wanted, curated, screened, labels, *rest)
 
     return _candidate

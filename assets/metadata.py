@@ -6,6 +6,7 @@ Dagster stores it with every event, several times over, so it stays below 10 KB;
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -56,9 +57,23 @@ def noted(snapshot: Snapshot) -> Shown:
     if notes.get("cells"):
         cells = pl.DataFrame(notes["cells"]).select("cell", "wanted", "available", "made")
         shown["cells"] = table_of(cells.with_columns(cell=pl.col("cell").replace("", "all")))
+    if chosen := notes.get("selection"):
+        shown |= selection(chosen)
     if "labels" in notes:
         shown["labels"] = table_of(pl.DataFrame([notes["labels"]]))
     return shown
+
+
+def selection(notes: Mapping[str, Any]) -> Shown:
+    """What the selection of a set came to; by a score, the frontier of size and quality as a figure and a table."""
+    shown: Shown = {}
+    if points := [(p["size"], p["mean_score"]) for p in notes.get("frontier", ())]:
+        shown["size_and_mean_score"] = dg.MetadataValue.md(plots.frontier(points))
+    for name in ("frontier", "cells"):
+        if notes.get(name):
+            shown[f"selection_{name}"] = table_of(pl.DataFrame(notes[name]))
+    told = {k: v for k, v in notes.items() if not isinstance(v, list)}
+    return shown | {"selection": table_of(pl.DataFrame([told]))}
 
 
 def reasons(snapshot: Snapshot) -> pl.DataFrame:

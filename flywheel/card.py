@@ -36,6 +36,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _origin(manifest, facts),
         _made(manifest),
         _cells(manifest),
+        _selection(manifest),
         _checks(manifest),
         _limits(manifest),
     ]
@@ -149,6 +150,20 @@ def _cells(manifest: Mapping[str, Any]) -> str:
             f"\n\n{labels['desired']:,} desired and {labels['undesired']:,} undesired; with desirable_weight = {labels['desirable_weight']:g} "
             f"and undesirable_weight = {labels['undesirable_weight']:g} both sides count the same."
         )
+    return text
+
+
+def _selection(manifest: Mapping[str, Any]) -> str:
+    """What the selection came to; the frontier of size and quality where it went by a score."""
+    notes = manifest["notes"].get("selection")
+    if not notes:
+        return ""
+    facts = [f"- {k.replace('_', ' ')}: {_plain(v)}" for k, v in notes.items() if not isinstance(v, list)]
+    text = "## Selection\n\n`selection.parquet` holds every example that was there, kept or not.\n\n" + "\n".join(facts)
+    for name in ("frontier", "cells"):
+        if rows := notes.get(name):
+            told = [[_plain(f"{v:,}" if isinstance(v, int) else v) for v in row.values()] for row in rows]
+            text += "\n\n" + _table([k.replace("_", " ") for k in rows[0]], told)
     return text
 
 

@@ -286,6 +286,8 @@ def _sets(home: Home, heads: Mapping[str, Snapshot], found: dict[str, list[Any]]
             found["examples"].append(snapshot.scan().with_columns(at).select(list(EXAMPLES)).collect())
             if "rejected" in snapshot.schemas:
                 found["example_rejected"].append(snapshot.scan("rejected").with_columns(at).collect())
+            if "selection" in snapshot.schemas:
+                found["example_selection"].append(snapshot.scan("selection").with_columns(at).collect())
     for e in exported(home):
         found["releases"].append(
             {"set": e.set, "version": e.version, "path": str(e.folder), "current": e.current, "rank": e.rank}

@@ -10,8 +10,9 @@ from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
 from flywheel.rewriting import EDITS_MADE
+from flywheel.selection import SELECTION
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -135,6 +136,10 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
     "example_rejected": (
         pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "head": pl.Boolean}),
         "Conversations and pairs that are no example of a set, with every reason.",
+    ),
+    "example_selection": (
+        pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
+        "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
     ),
     "releases": (
         pl.Schema({"set": pl.String, "version": pl.String, "path": pl.String, "current": pl.Boolean, "rank": pl.Int64}),

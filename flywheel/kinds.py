@@ -20,6 +20,8 @@ from pydantic import BaseModel, Field
 
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
+from flywheel.mix import Mix
+from flywheel.selection import AnySelection
 
 T = TypeVar("T", bound="Operator")
 
@@ -217,9 +219,6 @@ class Split(BaseModel, frozen=True, extra="forbid"):
     by: tuple[Literal["conversation", "user", "duplicates"], ...] = ("conversation", "user", "duplicates")
 
 
-Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
-
-
 class Formed(NamedTuple):
     """The messages of an example, or the reasons why there is none."""
 
@@ -238,6 +237,8 @@ class SetKind(Operator, frozen=True):
     """Name of the set, its asset and its export folder: lower-case letters, digits and underscores."""
     examples: int | None = Field(default=None, ge=1)
     """How many examples are wanted; without it, as many as there are (and as the mix allows)."""
+    select: AnySelection | None = None
+    """Which of the examples there are shall be in it, before the mix is drawn: `prune`, `top`, `importance`, `diverse`."""
     mix: Mix = {}
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
     split: Split = Split()
@@ -259,6 +260,10 @@ class SetKind(Operator, frozen=True):
         Returns columns of `sets.PICKED`: those with empty `reasons` are examples, the others are rejected with them.
         """
         raise NotImplementedError
+
+    def sketched(self) -> bool:
+        """Whether its selection reads the sketches of near duplicates."""
+        return self.select is not None and self.select.sketched()
 
     def forms(self) -> bool:
         """Whether `form` is asked. It costs reading the text of every row picked, not only of those in the set."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import floor
+from typing import Annotated
 
 import polars as pl
+from pydantic import Field
 
-from flywheel.kinds import Mix
+Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
+"""axis -> value -> share."""
 
 REFERENCE_MIXES: Mapping[str, Mapping[str, float]] = {
     "llama3_sft": {
@@ -119,16 +122,18 @@ def allocate(examples: pl.DataFrame, mix: Mix, size: int | None, seed: int) -> A
 
     `examples`: `id` and one text column for each axis of the mix. `size`: how many are wanted; without it as many as the
     mix allows. A cell that is short gets all there is; the others keep their counts, so a shortfall is seen, not smeared.
+    Where `examples` have a column `place`, each cell is filled in that order, and a hash decides only where it is null.
     """
     shares = crossed(mix)
-    placed = examples.select("id", cell=_cell(mix)).with_columns(
+    places = pl.col("place") if "place" in examples.columns else pl.lit(None, dtype=pl.Int64)
+    placed = examples.select("id", cell=cell_of(mix), place=places).with_columns(
         known=pl.col("cell").is_in(list(shares)).fill_null(False)
     )
     have = {cell: int(n) for cell, n in placed.filter("known")["cell"].value_counts().iter_rows()}
     wanted = largest_remainder(_size(have, shares, size), shares)
     ranked = (
         placed.with_columns(stable_order(placed["id"], f"mix:{seed}"))
-        .sort("order", "id")
+        .sort("place", "order", "id")
         .with_columns(
             rank=pl.int_range(pl.len()).over("cell"),
             limit=pl.col("cell").replace_strict(wanted, default=0, return_dtype=pl.Int64),
@@ -145,7 +150,7 @@ def allocate(examples: pl.DataFrame, mix: Mix, size: int | None, seed: int) -> A
     )
 
 
-def _cell(mix: Mix) -> pl.Expr:
+def cell_of(mix: Mix) -> pl.Expr:
     """The cell a row falls in; null where it has no value on some axis."""
     if not mix:
         return pl.lit("")

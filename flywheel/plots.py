@@ -29,6 +29,11 @@ def waterfall(rows: Sequence[Row]) -> str:
     return _fitted(lambda n: _waterfall(rows, n), len(rows))
 
 
+def frontier(points: Sequence[tuple[int, float]]) -> str:
+    """The mean score of a set of each size, in the order given: as bars that begin at the lowest, or at 0 where that is near."""
+    return _fitted(lambda n: _frontier(points[:n]), len(points))
+
+
 def columns(rows: Sequence[Row], unit: str = "rows") -> str:
     """A column for each entry, in the order given; runs of equal length are drawn as one where there are more than 40."""
     run = math.ceil(len(rows) / COLUMNS) or 1
@@ -87,6 +92,14 @@ def _waterfall(rows: Sequence[Row], shown: int) -> str:
         len(rows) * STEP,
         _labels([f"{safe(name)} {v:,.0f}" for name, v in rows]) + _path(left, BAR) + _path(lost, LOST, 6),
     )
+
+
+def _frontier(points: Sequence[tuple[int, float]]) -> str:
+    low, high = min(v for _, v in points), max(v for _, v in points)
+    floor = 0.0 if 0 <= low <= high / 2 else low - (high - low) / 4
+    scale = (RIGHT - LEFT) / ((high - floor) or 1.0)
+    drawn = [_stroke(LEFT, i, (v - floor) * scale) for i, (_, v) in enumerate(points)]
+    return _svg(len(points) * STEP, _labels([f"{n:,} rows {v:.4g}" for n, v in points]) + _path(drawn, BAR))
 
 
 def _columns(heights: Sequence[float], told: str) -> str:

@@ -18,7 +18,9 @@ from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
+from flywheel.mix import Mix
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
+from flywheel.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
@@ -140,6 +142,7 @@ def _faults(recipe: Recipe) -> list[str]:
     known = [*SLIM, *LABEL_COLUMNS, *given]
     corpus = {column for signal in recipe.signals if signal.scope == "corpus" for column in signal.gives}
     alone = [c for c in known if c not in corpus]
+    numbers = sorted(c for c in known if types[c].is_numeric() and c != "turn")
     axes = sorted(
         {"task"} | {c for c in known if types[c] in (pl.String, pl.Boolean, pl.Date) or types[c].is_integer()}
     )
@@ -167,7 +170,7 @@ def _faults(recipe: Recipe) -> list[str]:
         if names.count(n) > 1
     ]
     for i, wanted in enumerate(recipe.set):
-        faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes)]
+        faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
     for asset, bounds in recipe.check.items():
         if asset == "set":
             faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
@@ -197,7 +200,7 @@ def _benchmark_faults(recipe: Recipe) -> Iterator[str]:
             yield f"set.{i}.{wanted.name}.check.{LEAKS}: {cure}"
 
 
-def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
+def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
     """The faults of one set, each beginning with the field it is about."""
     if wanted.name in RESERVED:
         yield f'name: "{wanted.name}" is the name of something else; expected any but {", ".join(RESERVED)}.'
@@ -205,11 +208,8 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str]) -> I
         yield f'name: "{wanted.name}" is a name that Dagster or Python keeps for itself; choose another.'
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
-    for axis, shares in wanted.mix.items():
-        if axis not in axes:
-            yield f'mix: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
-        if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
-            yield f"mix.{axis}: the shares add up to {total:g}; expected 1."
+    yield from _share_faults("mix", wanted.mix, axes)
+    yield from _select_faults(wanted, axes, numbers)
     fits = [form for form, export in EXPORTS.items() if wanted.use in export.takes]
     for form in dict.fromkeys(wanted.export):
         if form not in EXPORTS:
@@ -225,6 +225,30 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str]) -> I
         yield f"check{fault}"
 
 
+def _share_faults(where: str, mix: Mix, axes: Sequence[str]) -> Iterator[str]:
+    """Axes there are not, and shares that do not add up."""
+    for axis, shares in mix.items():
+        if axis not in axes:
+            yield f'{where}: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
+        if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
+            yield f"{where}.{axis}: the shares add up to {total:g}; expected 1."
+
+
+def _select_faults(wanted: SetKind, axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
+    """The faults of a set's selection."""
+    select = wanted.select
+    if isinstance(select, Importance):
+        yield from _share_faults("select.target", select.target, axes)
+        for axis in sorted(select.target.keys() & wanted.mix.keys()):
+            yield f"select.target.{axis}: the mix has that axis, too, and would undo the weights; keep one of them."
+    elif select is not None:
+        known = [*numbers, *EXAMPLE_NUMBERS] if select.numbers else sorted({*axes, *numbers})
+        what = "column of numbers" if select.numbers else "column"
+        for column in select.columns():
+            if column not in known:
+                yield f'select: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(sorted(set(known)))}.'
+
+
 def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
     """Checks there are not, and bounds that no number can meet."""
     for name, bound in bounds.items():
@@ -234,7 +258,7 @@ def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Ite
             yield f".{name}: min {bound.min:g} is above max {bound.max:g}; no number can be both."
 
 
-_OPERATORS: dict[str, Any] = {"signal": SIGNALS, "edit": EDITS, "filter": FILTERS, "set": SETS}
+_OPERATORS: dict[str, Any] = {"signal": SIGNALS, "edit": EDITS, "filter": FILTERS, "set": SETS, "select": SELECTIONS}
 
 
 _EXPECTED = {
@@ -262,7 +286,7 @@ def _sentences(where: str, error: ValidationError) -> str:
         loc = fault["loc"]
         path = ".".join(str(p) for p in loc) or "(top)"
         found = repr(fault["input"]) if len(repr(fault["input"])) <= 60 else repr(fault["input"])[:59] + "…"
-        operators = list(_OPERATORS.get(str(loc[0]) if loc else "", ()))
+        operators = list(_OPERATORS.get("select" if "select" in loc else str(loc[0]) if loc else "", ()))
         match fault["type"]:
             case "union_tag_invalid":
                 tag = str(fault["ctx"]["tag"])
@@ -305,6 +329,8 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
             continue
         if i >= 2 and loc[0] in _OPERATORS and step in _OPERATORS[str(loc[0])]:
             model = _OPERATORS[str(loc[0])][step]
+        elif i >= 1 and loc[i - 1] == "select" and step in SELECTIONS:
+            model = SELECTIONS[str(step)]
         elif isinstance(model, type) and issubclass(model, BaseModel) and step in model.model_fields:
             inner = model.model_fields[step].annotation
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model

@@ -116,3 +116,11 @@ def test_text_from_logs_cannot_write_markup():
 
 def test_a_card_without_facts_is_still_a_card():
     assert "# support_sft" in card(MANIFEST, {})
+
+
+def test_a_selection_is_told_with_its_frontier():
+    frontier = [{"size": 1_000, "mean_score": 0.9}, {"size": 2_000, "mean_score": 0.7}]
+    told = card(MANIFEST | {"notes": {"selection": {"side": "hard", "kept": 3, "frontier": frontier}}}, FACTS)
+    assert "- side: hard" in told
+    assert "| 1,000 | 0.9 |" in told
+    assert "## Selection" not in card(MANIFEST, FACTS)

@@ -108,3 +108,10 @@ def test_nothing_gives_no_figure() -> None:
 def test_zeros_are_drawn_without_dividing_by_them() -> None:
     assert labels(plots.bars([("a", 0), ("b", 0)])) == ["a 0", "b 0"]
     assert labels(plots.columns([("a", 0)])) == ["a to a: 0 rows, at most 0"]
+
+
+def test_row_24_a_frontier_tells_each_size_and_its_score() -> None:
+    drawn = plots.frontier([(10, 0.91), (100, 0.835), (1000, 0.7012)])
+    assert labels(drawn) == ["10 rows 0.91", "100 rows 0.835", "1,000 rows 0.7012"]
+    assert len(plots.frontier([(10**i, -1.0 / 3 - i) for i in range(40)])) <= plots.LIMIT
+    assert plots.frontier([]) == ""

@@ -135,3 +135,15 @@ def test_pictures_and_files_the_readme_links_are_there() -> None:
     linked = re.findall(r"\]\((?!https?:|#)([^)]+)\)", README)
     missing = [path for path in linked if not (ROOT / path).exists()]
     assert not missing, f"README.md links {', '.join(missing)}, which is not there."
+
+
+def test_every_selection_and_parameter_is_in_its_table() -> None:
+    from flywheel.selection import SELECTIONS
+
+    assert first_cells("Selections") == set(SELECTIONS)
+    for use, cls in SELECTIONS.items():
+        line = next(line for line in section("Selections").splitlines() if line.startswith(f"| `{use}`"))
+        lacking = [name for name in cls.model_fields if name != "use" and f"`{name}`" not in line]
+        assert not lacking, (
+            f'README.md, "Selections": the line of {use} does not name its parameter {", ".join(lacking)}.'
+        )

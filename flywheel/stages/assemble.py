@@ -16,6 +16,7 @@ from flywheel.messages import INSTRUCTIONS
 from flywheel.mix import Allocation, allocate, axis
 from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
 from flywheel.rewriting import rewrite_text
+from flywheel.selection import SELECTION, Selected, narrowed
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.snapshots import Snapshot
 from flywheel.split import KEYS, split
@@ -25,6 +26,8 @@ STRINGS = pl.List(pl.String)
 PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
 BESIDE = ("metadata", "app", "prompt_name", "prompt_version", "model")
 """What a set kind that forms its examples sees beside messages and tools."""
+SKETCHES = "near_duplicate"
+"""The table of the measurements whose `keys` say which texts look alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Plan:
     rejected: pl.DataFrame
     """REJECTED_EXAMPLES."""
     allocation: Allocation
+    selected: Selected | None = None
+    """What the selection of the recipe said of each example, where there is one."""
 
 
 def assemble(
@@ -46,11 +51,13 @@ def assemble(
     recipe_seed: int,
     edits: Sequence[Edit],
     secret: bytes,
+    measurements: Snapshot | None = None,
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES) and `rejected` (REJECTED_EXAMPLES), in one part "all".
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
-    cells, reasons, the split, and the balance of labels where examples have one.
+    cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
+    `selection` (SELECTION) too; `measurements` is read where that compares texts.
     """
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
@@ -63,19 +70,23 @@ def assemble(
         *(e.step() for e in edits),
         Step(use="pseudonym_key", parameters={"id": short_hash(secret)}),
     )
-    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret)
+    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements)
+    beside = {} if plan.selected is None else {"selection": plan.selected.rows}
+    sketched = [measurements] if measurements is not None and wanted.sketched() else []
 
     def make() -> Tables:
         rows = written(wanted, plan.chosen, _texts(screened, _needed(plan.chosen), _parts(wanted)))
-        return {"rows": rows, "rejected": plan.rejected}
+        return {"rows": rows, "rejected": plan.rejected, **beside}
 
     return Dataset(
         name=wanted.name,
-        schemas={"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES},
-        parts=[Part("all", cause("assemble", steps, curated.version, screened.version, labels.version), make)],
+        schemas={"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, **dict.fromkeys(beside, SELECTION)},
+        parts=[
+            Part("all", cause("assemble", steps, *[s.version for s in (curated, screened, labels, *sketched)]), make)
+        ],
         derivation=Derivation(
             operation="assemble",
-            inputs=(curated.ref, screened.ref, labels.ref),
+            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched)),
             steps=steps,
             watermark=labels.derivation.watermark,
         ),
@@ -92,6 +103,7 @@ def decide(
     seed: int,
     edits: Sequence[Edit],
     secret: bytes,
+    measurements: Snapshot | None = None,
 ) -> Plan:
     """Pick, mix and split, on slim columns; of the text, only that of corrections and the replies they correct is read."""
     pool, instead = curated.scan(), kept_instead(curated)
@@ -101,16 +113,36 @@ def decide(
     picked = without_contrast(redacted(picked, edits, secret), screened)
     picked = without_repeats(without_form(wanted, picked, screened), pool)
     examples = picked.filter(pl.col("reasons").list.len() == 0)
-    allocation = allocate(_with_axes(examples, wanted, pool, known), wanted.mix, wanted.examples, seed)
-    chosen = examples.join(allocation.chosen, on="id")
+    there = _with_axes(examples, wanted, pool, known)
+    selected, gone = None, REJECTED_EXAMPLES.to_frame()
+    if wanted.select is not None:
+        sketches = measurements.scan(SKETCHES) if measurements is not None and wanted.sketched() else None
+        selected = narrowed(wanted.select, examples, pool, known, sketches, seed)
+        there = there.join(selected.rows.filter("kept").select("id", "place"), on="id")
+        gone = _left_out(examples, selected)
+        examples = examples.join(selected.rows.select("id", factor="weight"), on="id").with_columns(
+            weight=pl.col("weight") * pl.col("factor")
+        )
+    allocation = allocate(there, wanted.mix, wanted.examples, seed)
+    chosen = examples.select(*PICKED).join(allocation.chosen, on="id")
     parents = pool.select("id", *[c for cs in KEYS.values() for c in cs if c in pool.collect_schema()])
     parents = parents.filter(pl.col("id").is_in(chosen["parents"].explode().unique().implode()))
     chosen = chosen.join(split(chosen, parents.collect(), wanted.split, seed), on="id").sort("id")
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
-        [picked.filter(pl.col("reasons").list.len() > 0).select(*REJECTED_EXAMPLES), left.select(*REJECTED_EXAMPLES)]
+        [
+            picked.filter(pl.col("reasons").list.len() > 0).select(*REJECTED_EXAMPLES),
+            left.select(*REJECTED_EXAMPLES),
+            gone,
+        ]
     )
-    return Plan(chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation)
+    return Plan(chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation, selected)
+
+
+def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:
+    """REJECTED_EXAMPLES of what the selection leaves out."""
+    no = selected.rows.filter(~pl.col("kept")).join(examples.select("id", "parents"), on="id")
+    return conform(no.select("id", "parents", reasons=pl.concat_list("reason")), REJECTED_EXAMPLES)
 
 
 # --- feedback of removed copies
@@ -414,6 +446,8 @@ def notes(wanted: SetKind, plan: Plan) -> Mapping[str, Any]:
         "groups": plan.chosen["group"].n_unique(),
         "rejected": dict(reasons.iter_rows()),
     }
+    if plan.selected is not None:
+        facts["selection"] = dict(plan.selected.notes)
     if plan.chosen["label"].is_not_null().any():
         facts["labels"] = balance(int(plan.chosen["label"].sum()), int((~plan.chosen["label"]).sum()))
     return facts

@@ -3,6 +3,7 @@
     exports/SET/VERSION/train.jsonl, validation.jsonl   the first format of the recipe
     exports/SET/VERSION/FORMAT/…                        each further format
     exports/SET/VERSION/rows.parquet                    every column of every example, and the line it lies on
+    exports/SET/VERSION/selection.parquet               of a set with a selection: every example, kept or not, with its score
     exports/SET/VERSION/manifest.json, README.md        what went in, what came out, how
     exports/SET/current -> VERSION                      the released version
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation")
 BATCH = 2_000
+SELECTED = "selection.parquet"
 VERSION_DIGITS = 12
 Verdict = Mapping[str, Any]
 
@@ -310,6 +312,7 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
             readers[name] = form.reader()
     first = next(iter(written.values()), Written({}, {}, {}, (), {}))
     write_rows(candidate, first, folder / "rows.parquet")
+    chosen = write_selection(candidate, folder / SELECTED)
     manifest = _manifest(wanted, candidate, context, written)
     if wanted.template is not None:
         manifest["template"] = proof(wanted.template, candidate)
@@ -322,7 +325,7 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         for name, ids in w.lines.items()
     } | {
         name: {"sha256": file_digest(folder / name)}
-        for name in ("README.md", "rows.parquet", *(c for w in written.values() for c in w.companions))
+        for name in ("README.md", "rows.parquet", *chosen, *(c for w in written.values() for c in w.companions))
     }
     write_synced(
         folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
@@ -408,6 +411,14 @@ def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
     numbers = pl.DataFrame(placed, schema={"id": pl.String, "line": pl.Int64}, orient="row")
     rows = candidate.scan().collect().join(numbers, on="id", how="left").sort("id")
     rows.write_parquet(path, compression="zstd", statistics=True)
+
+
+def write_selection(candidate: Snapshot, path: Path) -> list[str]:
+    """What the selection said of each example, kept or not, with its score; the names of the files written."""
+    if "selection" not in candidate.schemas:
+        return []
+    candidate.scan("selection").collect().write_parquet(path, compression="zstd", statistics=True)
+    return [path.name]
 
 
 def _manifest(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from dagster._serdes import serialize_value
 
-from assets.metadata import ROWS, cell_of, describe, describe_catalog, describe_release, running, table_of
+from assets.metadata import ROWS, cell_of, describe, describe_catalog, describe_release, running, selection, table_of
 from flywheel.catalog import Catalog
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part, cause
@@ -148,3 +148,11 @@ def test_the_catalog_says_what_is_in_it_and_how_to_ask(built: Home) -> None:
         shown = describe_catalog(catalog)
     assert shown["path"].value == str(built.catalog_file)
     assert {"conversations", "curated", "releases"} <= set(str(shown["tables"].value).split(", "))
+
+
+def test_row_24_the_frontier_of_a_selection_is_drawn_and_tabled() -> None:
+    notes = {"kept": 3, "left_out": 5, "frontier": [{"size": n, "mean_score": 1 / n} for n in (1, 2, 4, 8)]}
+    shown = selection(notes)
+    assert isinstance(shown["size_and_mean_score"], dg.MarkdownMetadataValue)
+    assert shown["selection_frontier"].records[2].data == {"size": 4, "mean_score": 0.25}
+    assert shown["selection"].records[0].data == {"kept": 3, "left_out": 5}

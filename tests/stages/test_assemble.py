@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flywheel.edits.redact_email import RedactEmail
 from flywheel.lineage import account
 from flywheel.records import message_digest, short_hash
+from flywheel.selection import SELECTION, Diverse, Importance, Prune, Top
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -304,9 +305,10 @@ def test_law_every_row_of_the_pool_is_used_or_has_reasons(tmp_path_factory, pair
         for n, i in enumerate(IDS[:6])
     ]
     mix = {"app": {"a": 0.5, "b": 0.5}} if seed % 2 else {}
+    chosen = [None, Top(score="rating", n=2), Diverse(by=("app",), near=False, keep=0.5)][(examples or 0) % 3]
     for kind in (Sft, Preference, Kto, Reward):
         folder = tmp_path_factory.mktemp("home")
-        wanted = kind(name="w", mix=mix, examples=examples)
+        wanted = kind(name="w", mix=mix, examples=examples, select=chosen)
         one = made(
             folder / "1",
             wanted,
@@ -343,3 +345,72 @@ def test_two_rows_corrected_to_the_same_reply_are_one_example(tmp_path):
     out = made(tmp_path, Sft(name="s"), screened_of(*asked), labels=said)
     assert out.scan().collect()["id"].to_list() == ["r3", "r6"]
     assert out.scan("rejected").collect().select("id", "reasons").rows() == [("r5", ["REPEATED_EXAMPLE"])]
+
+
+def lengths(n, start=1):
+    """Chats whose latency, standing for a score, is their number."""
+    return [c.with_columns(latency_ms=pl.lit(float(i))) for i, c in enumerate(chats(n), start)]
+
+
+def test_row_156_a_pruned_row_is_rejected_and_its_score_is_in_the_table(tmp_path):
+    prune = Prune(score="latency_ms", higher="harder", side="hard", n=2)
+    out = made(tmp_path, Sft(name="s", select=prune), screened_of(*lengths(5)))
+    assert out.scan().collect()["id"].to_list() == ["r003", "r004"]
+    assert out.scan("rejected").select("id", "reasons").collect().rows() == [(f"r00{i}", ["pruned"]) for i in range(3)]
+    listed = out.scan("selection").collect()
+    assert listed.schema == SELECTION
+    assert listed.select("id", "kept", "score").rows()[:4] == [
+        ("r000", False, 1.0),
+        ("r001", False, 2.0),
+        ("r002", False, 3.0),
+        ("r003", True, 4.0),
+    ]
+    assert (out.notes["selection"]["side"], out.notes["rejected"]) == ("hard", {"pruned": 3})
+
+
+def test_row_24_the_mix_takes_the_best_of_each_cell(tmp_path):
+    rows = pl.concat(
+        [
+            pl.concat(lengths(6))
+            .with_columns(app=pl.Series(["a", "b"] * 3))
+            .with_columns(undesired=pl.lit([], pl.List(pl.String)))
+        ]
+    )
+    wanted = Sft(name="s", examples=4, mix={"app": {"a": 0.5, "b": 0.5}}, select=Top(score="latency_ms"))
+    out = made(tmp_path, wanted, rows)
+    assert out.scan().collect()["id"].to_list() == ["r002", "r003", "r004", "r005"]
+    assert set(out.scan("rejected").collect()["reasons"].explode()) == {"beyond_the_mix"}
+
+
+def test_row_155_the_weights_are_those_of_the_examples(tmp_path):
+    target = Importance(target={"app": {"a": 0.5, "b": 0.5}})
+    rows = [c.with_columns(app=pl.lit("a" if i else "b")) for i, c in enumerate(chats(10))]
+    out = made(tmp_path, Sft(name="s", select=target), screened_of(*rows)).scan().collect()
+    assert out["weight"].to_list() == [5.0] + [pytest.approx(0.5555, abs=1e-4)] * 9
+
+
+def test_a_label_and_the_score_of_an_example_can_be_selected_by(tmp_path):
+    said = labels_of(
+        *[
+            label(f"r00{i}", rating=float(i), ratings=[{"rater": "x", "value": 1.0 + i, "feedback_id": "f"}])
+            for i in range(4)
+        ]
+    )
+    by_label = made(tmp_path / "l", Sft(name="s", select=Top(score="rating", n=1)), screened_of(*chats(4)), labels=said)
+    by_score = made(
+        tmp_path / "s", Reward(name="r", select=Top(score="raw_score", n=1)), screened_of(*chats(4)), labels=said
+    )
+    assert by_label.scan().collect()["id"].to_list() == by_score.scan().collect()["id"].to_list() == ["r003"]
+
+
+def test_look_alikes_are_told_by_their_sketches(tmp_path):
+    rows, store = screened_of(*chats(6)), Store(tmp_path / "snapshots")
+    found = published(store, rows)
+    keys = pl.Series([[i // 3, 10 + i] for i in range(6)], dtype=pl.List(pl.UInt64))
+    sketch = pl.DataFrame({"id": rows["id"], "keys": keys})
+    measured = snapshot(store, "measurements", {"rows": rows.select("id"), "near_duplicate": sketch})
+    given = [found[n] for n in ("curated", "screened", "labels")]
+    out = store.publish(assemble(Sft(name="s", select=Diverse(n=2)), *given, 1, (), SECRET, measured))
+    assert len({int(i[1:]) // 3 for i in out.scan().collect()["id"]}) == 2
+    assert measured.ref in out.derivation.inputs
+    assert set(out.notes["rejected"]) == {"alike"}
