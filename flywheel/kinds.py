@@ -71,6 +71,8 @@ class Signal(Operator, frozen=True):
     """Parameters that only `relate` reads: changing one measures nothing again."""
     on_request: ClassVar[bool] = False
     """Measured only where the recipe names it: it takes a model, a service or much time."""
+    when_read: ClassVar[bool] = False
+    """Of a signal on request: whether it is measured too where a filter or trait of the recipe reads one of its columns."""
     sparse: ClassVar[frozenset[str]] = frozenset()
     """Columns that are rightly null in some rows."""
 

@@ -54,8 +54,12 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     def signals(self) -> tuple[Signal, ...]:
         """Every signal that is measured, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
+        read = {column for op in self.filter for column in op.needs}
+        asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
-            named.get(use) or cls(use=use) for use, cls in SIGNALS.items() if use in named or not cls.on_request
+            named.get(use) or cls(use=use)
+            for use, cls in SIGNALS.items()
+            if use in named or use in asked or not cls.on_request
         )
 
     @property

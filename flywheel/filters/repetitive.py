@@ -1,36 +1,30 @@
 """Replies that go round in circles."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
 from flywheel.kinds import Filter
-from flywheel.records import last_reply
 
 
 class Repetitive(Filter, frozen=True):
-    """Reject a conversation in whose reply one sequence of four words, or one line, makes up more than this share."""
+    """Reject a conversation in whose reply one sequence of four words, or one line, makes up more than this share, or which
+    mostly says again what it said before.
+
+    The measures are Gopher's (Rae et al. 2021, table A1); the bounds are wider, for a reply may hold a table, code or a chorus.
+    """
 
     use: Literal["repetitive"] = "repetitive"
+    version: ClassVar[int] = 2
+    needs: ClassVar[tuple[str, ...]] = ("reply_terms", "top_4gram", "top_line", "repeated_10gram")
     max_share: float = Field(default=0.3, gt=0.0, le=1.0)
     """Share of the reply's words covered by its most frequent four words in a row, or of its lines by the most frequent."""
+    max_again: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Share of the reply's words that belong to ten words in a row which were there before."""
     min_words: int = Field(default=24, ge=8)
     """Shorter replies are left alone: "bye bye" is no loop."""
 
     def reject(self) -> pl.Expr:
-        text = last_reply()
-        words = text.str.extract_all(r"[^ \t\r\n]+")
-        ahead = [pl.element().shift(-n) for n in range(4)]
-        four = words.list.eval(pl.concat_str(ahead, separator=" ").drop_nulls())
-        lines = text.str.split("\n").list.eval(pl.element().str.strip_chars().filter(pl.element().str.len_chars() > 20))
-        circling = _most_frequent(four) * 4 > words.list.len() * self.max_share
-        echoing = _most_frequent(lines) > lines.list.len() * self.max_share
-        return (words.list.len() >= self.min_words) & (
-            (circling & (_most_frequent(four) > 2)) | (echoing & (_most_frequent(lines) > 2))
-        )
-
-
-def _most_frequent(values: pl.Expr) -> pl.Expr:
-    """How often the most frequent value of each list occurs; 0 for an empty list."""
-    return values.list.eval(pl.element().unique_counts().max()).list.first().fill_null(0)
+        circling = pl.max_horizontal("top_4gram", "top_line") > self.max_share
+        return (pl.col("reply_terms") >= self.min_words) & (circling | (pl.col("repeated_10gram") > self.max_again))

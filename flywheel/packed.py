@@ -1,0 +1,145 @@
+"""Many texts as one array of bytes, so that what is counted of each is counted of all at once.
+
+Words are runs of anything but white space; Chinese characters and Japanese kana are words of their own, for nothing parts them.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Bytes = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
+
+AT_ONCE = 1 << 17
+"""Bytes packed together; a longer text is alone."""
+_BLOCK, _BLOCKS = 8, 8
+"""A word is hashed in blocks of eight bytes; one of more than eight blocks by BLAKE2."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Texts end to end, each followed by a newline."""
+
+    data: Bytes
+    starts: Counts
+    """Where each text begins, and the end of the last."""
+
+    def sums(self, flags: npt.NDArray[Any]) -> Counts:
+        """Of a number for each byte: its sum over each text."""
+        return np.asarray(np.add.reduceat(flags, self.starts[:-1], dtype=np.int64))
+
+    @cached_property
+    def histogram(self) -> Counts:
+        """How often each byte occurs in each text, the newline behind it left out; one row of 256 for each text."""
+        sizes = np.diff(self.starts)
+        cells = np.repeat(np.arange(len(sizes), dtype=np.int64) << 8, sizes)
+        cells |= self.data
+        counts = np.bincount(cells, minlength=len(sizes) << 8).reshape(-1, 256)
+        counts[:, 10] -= 1
+        return counts
+
+    @cached_property
+    def words(self) -> "Words":
+        """The words of all texts, in order."""
+        kind = np.take(_KINDS, self.data)
+        held = kind != _SPACE
+        starts, ends = held.copy(), held.copy()
+        starts[1:] &= ~held[:-1]
+        ends[:-1] &= ~held[1:]
+        leads = np.flatnonzero(kind == _LEAD)  # each begins a character of three bytes, which is a word
+        for flags, here in ((starts, leads), (starts, leads + 3), (ends, leads - 1), (ends, leads + 2)):
+            inside = here[(here >= 0) & (here < len(held))]
+            flags[inside] |= held[inside]
+        return Words(self, np.flatnonzero(starts), np.flatnonzero(ends) + 1)
+
+    @cached_property
+    def lines(self) -> Counts:
+        """Where each line of each text begins; the first of a text is where the text begins."""
+        return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(self.data[:-1] == 10) + 1])
+
+
+@dataclass(frozen=True)
+class Words:
+    """Where the words of packed texts lie."""
+
+    texts: Packed
+    starts: Counts
+    ends: Counts
+
+    @cached_property
+    def owner(self) -> Counts:
+        """The text each word is of."""
+        return np.asarray(np.searchsorted(self.texts.starts, self.starts, side="right") - 1)
+
+    @cached_property
+    def lengths(self) -> Counts:
+        """Bytes of each word."""
+        return self.ends - self.starts
+
+    def per_text(self, weights: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """How many words each text has, or the sum of a number of each word."""
+        return np.bincount(self.owner, weights, minlength=len(self.texts.starts) - 1)
+
+    def heads(self, which: Counts) -> Hashes:
+        """The first eight bytes of some of the words as a number; zeros where the word is shorter."""
+        return self._block(self.starts[which], np.minimum(self.lengths[which], _BLOCK))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """64 bits of each word, the same in every process."""
+        whole = spread(self._block(self.starts, np.minimum(self.lengths, _BLOCK)) ^ self.lengths.astype(np.uint64))
+        for block in range(1, _BLOCKS):
+            more = np.flatnonzero(self.lengths > block * _BLOCK)
+            if not len(more):
+                return whole
+            at = self.starts[more] + block * _BLOCK
+            whole[more] = spread(whole[more] ^ self._block(at, np.minimum(self.ends[more] - at, _BLOCK)))
+        for word in np.flatnonzero(self.lengths > _BLOCKS * _BLOCK).tolist():
+            text = self.texts.data[self.starts[word] : self.ends[word]].tobytes()
+            whole[word] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+        return whole
+
+    def _block(self, at: Counts, sizes: Counts) -> Hashes:
+        """Up to eight bytes from each place."""
+        value = self._windows[at]
+        return value & _MASKS[sizes]
+
+    @cached_property
+    def _windows(self) -> Hashes:
+        data = np.concatenate([self.texts.data, np.zeros(_BLOCK, np.uint8)])
+        return np.lib.stride_tricks.as_strided(data.view(np.uint8), (len(data) - 7, 8), (1, 1)).view("<u8")[:, 0]
+
+
+def packed(texts: pl.Series) -> Iterator[Packed]:
+    """The texts, some at a time, in order. Nulls are empty texts."""
+    texts = texts.fill_null("")
+    sizes = texts.str.len_bytes().to_numpy().astype(np.int64) + 1
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    at = 0
+    while at < len(sizes):
+        end = max(at + 1, int(np.searchsorted(starts, starts[at] + AT_ONCE, side="right")) - 1)
+        joined = texts.slice(at, end - at).str.join("\n").item().encode() + b"\n"
+        yield Packed(np.frombuffer(joined, np.uint8), starts[at : end + 1] - starts[at])
+        at = end
+
+
+def spread(values: Hashes) -> Hashes:
+    """Spread the bits of each value over all 64 (the finaliser of SplitMix64)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+_SPACE, _OTHER, _LEAD = 0, 1, 2
+_KINDS = np.full(256, _OTHER, np.uint8)
+_KINDS[[9, 10, 13, 32]] = _SPACE
+_KINDS[0xE3:0xEA] = _LEAD  # the first of three bytes: kana and Chinese characters
+_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(_BLOCK + 1)], np.uint64)
