@@ -40,7 +40,7 @@ class Repetition(Signal, frozen=True):
         said = rows.select("id", text=last_reply()).collect()
         texts = said["text"].unique(maintain_order=True)
         parts = [_repeated(p) for p in packed(texts)]
-        columns = {c: np.concatenate([p[c] for p in parts]) if parts else [] for c in self.gives}
+        columns: dict[str, Any] = {c: np.concatenate([p[c] for p in parts]) if parts else [] for c in self.gives}
         every = pl.DataFrame({"text": texts, **columns}, schema={"text": pl.String, **self.gives})
         return said.join(every, on="text", how="left", maintain_order="left").drop("text").lazy()
 
@@ -55,7 +55,7 @@ def _repeated(texts: Packed) -> dict[str, npt.NDArray[Any]]:
         told = _top(words, places, keys, n) if n in TOP else _covered(words, places, keys, n)
         found[f"{'top' if n in TOP else 'repeated'}_{n}gram"] = told
     found["top_line"], found["repeated_lines"] = _units(words, _line_of(words))
-    paragraph = np.cumsum(np.diff(_line_of(words), prepend=0) > 1)
+    paragraph = np.cumsum(np.diff(_line_of(words), prepend=0) > 1, dtype=np.int64)
     found["repeated_paragraphs"] = _units(words, paragraph)[1]
     return found
 
@@ -135,4 +135,4 @@ def _characters(words: Words, first: Counts, last: Counts) -> Counts:
 
 
 def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Shares:
-    return np.minimum(part / np.maximum(whole, 1), 1.0).astype(np.float32)
+    return np.asarray(np.minimum(part / np.maximum(whole, 1), 1.0), np.float32)

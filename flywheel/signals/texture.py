@@ -1,6 +1,6 @@
 """What the text of a reply is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -133,7 +133,7 @@ def _counted(texts: Packed, long: int) -> dict[str, Numbers]:
     sizes = bytes_.sum(axis=1)
     # Whole numbers below 2^53, as floats: those are multiplied by BLAS.
     classes = (bytes_.astype(np.float64) @ _CLASSES).astype(np.int64).T
-    counts = dict(zip(_CLASS_NAMES, classes, strict=True))
+    counts = dict(zip(_MEMBERS, classes, strict=True))
     short = np.flatnonzero(words.lengths <= 4)
     stop = short[np.isin(words.heads(short) | _CASE, _STOP)]
     lettered = np.bitwise_or.reduceat(np.take(_LETTER, texts.data), words.starts) if len(words.starts) else np.zeros(0)
@@ -194,21 +194,19 @@ def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 _AT = np.arange(256)
 _TEXT = _AT[(_AT < 0x80) | (_AT > 0xBF)]  # the first byte of each character
 _LETTER = ((_AT >= 0x80) | ((_AT | 32) >= 97) & ((_AT | 32) <= 122)).astype(np.uint8)
-_CLASS_NAMES = ("chars", "spaces", "symbols", "capitals", "letters", "controls")
-_CLASSES = np.zeros((256, 6))
-for _column, _members in enumerate(
-    (
-        _TEXT,
-        [9, 10, 13, 32],
-        [ord(c) for c in "#$%&*+/<>@[\\]^_`{}~="],
-        range(65, 91),
-        _TEXT[_LETTER[_TEXT] > 0],
-        [*range(9), 11, 12, *range(14, 32), 127],
-    )
-):
+_MEMBERS: Mapping[str, Sequence[int]] = {
+    "chars": _TEXT.tolist(),
+    "spaces": [9, 10, 13, 32],
+    "symbols": [ord(c) for c in "#$%&*+/<>@[\\]^_`{}~="],
+    "capitals": range(65, 91),
+    "letters": _TEXT[_LETTER[_TEXT] > 0].tolist(),
+    "controls": [*range(9), 11, 12, *range(14, 32), 127],
+}
+_CLASSES = np.zeros((256, len(_MEMBERS)))
+for _column, _members in enumerate(_MEMBERS.values()):
     _CLASSES[list(_members), _column] = 1
 _NOTHING: Mapping[str, Numbers] = dict.fromkeys(
-    (*_CLASS_NAMES, "bytes", "entropy", "words", "lettered", "stop_words", "long_words", "lines", "longest_line"),
+    (*_MEMBERS, "bytes", "entropy", "words", "lettered", "stop_words", "long_words", "lines", "longest_line"),
     np.zeros(0, np.int64),
 )
 _CASE = np.uint64(0x20202020)

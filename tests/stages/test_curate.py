@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from flywheel.kinds import Filter
 from flywheel.passages import sketch
+from flywheel.recipe import parse_recipe
 from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.curate import choose, judge, original
+from tests.build import chat
 from tests.pools import snapshot
 
 
@@ -177,3 +179,23 @@ class _InMemory:
 
     def scan(self, _: str) -> pl.LazyFrame:
         return self.sketches.lazy()
+
+
+def test_four_heuristics_have_four_codes():
+    """Row 109; the fourth of them, one instruction with different replies, is what the conflicts of a pool tell."""
+    fixtures = {
+        "repetitive": ("Tell me", "I do not know what to say. " * 10),
+        "too_short": ("Tell me", "No."),
+        "too_long": ("Tell me", " ".join(f"word{n}" for n in range(3000))),
+        "echo": ("What is the capital of France, please?", "What is the capital of France, please?"),
+    }
+    recipe = parse_recipe(
+        'name = "r"\n' + "".join(f'[[filter]]\nuse = "{use}"\n' for use in fixtures) + '[[filter]]\nuse = "garbled"\n'
+    )
+    filters = [f.model_copy(update={"min_words": 2} if f.use == "too_short" else {}) for f in recipe.filters]
+    for code, (asked, reply) in fixtures.items():
+        row = chat(f"user: {asked}", {"role": "assistant", "content": reply})
+        for signal in recipe.signals:
+            if signal.scope == "row":
+                row = row.join(signal.measure(row.lazy()).collect(), on="id", how="left")
+        assert judge(row.lazy(), filters).collect()["reasons"].to_list() == [[code]]
