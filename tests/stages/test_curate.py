@@ -186,7 +186,7 @@ def test_four_heuristics_have_four_codes():
     fixtures = {
         "repetitive": ("Tell me", "I do not know what to say. " * 10),
         "too_short": ("Tell me", "No."),
-        "too_long": ("Tell me", " ".join(f"word{n}" for n in range(3000))),
+        "too_long": ("Tell me", " ".join(f"word{n}" for n in range(9000))),
         "echo": ("What is the capital of France, please?", "What is the capital of France, please?"),
     }
     recipe = parse_recipe(
