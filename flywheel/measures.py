@@ -41,6 +41,8 @@ LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
 ROWS_AT_ONCE = 50_000
 """Rows whose text is in memory at one time."""
+REPEATS = 10
+"""How often a text must be there to count as repeated: in few rows, a text that comes twice is a large share of them."""
 FEW = 40
 """A text signal with at most this many values is counted value by value."""
 
@@ -66,7 +68,8 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
 
 def conversations(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> pl.DataFrame:
     """Of the conversations: `unaccounted_lines` (lines of any raw file that are in no table; a segment for each such file),
-    `repeated_ids`, `conflicting_ids`, `rows`, `set_aside` per status, `calls` per status, application and origin."""
+    `repeated_ids`, `conflicting_ids`, `repeat_mass` (the share of rows that are one and the same call), `rows`, `set_aside`
+    per status, `calls` per status, application and origin."""
     quarantined = files.scan("quarantine").select("file", "line")
     seen = [quarantined, *_lines_of(conversations), *_lines_of(feedback)]
     received = files.scan("files").select("file", "name", "lines")
@@ -76,6 +79,7 @@ def conversations(files: Snapshot, conversations: Snapshot, feedback: Snapshot) 
         _unaccounted_lines(received, pl.concat(seen)),
         _one("repeated_ids", n - _distinct(rows, "id"), n),
         _one("conflicting_ids", aside.get("id_conflict", 0), n),
+        _repeat_mass(rows, "digest", n),
         _one("rows", n, n),
         _per("set_aside", aside, conversations.count("set_aside")),
         *[_per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("status", "app", "origin", "model")],
@@ -182,7 +186,8 @@ def screened(screened: Snapshot, conversations: Snapshot, redactions: Sequence[R
 
 def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
     """Of the curated rows: `unaccounted_rows`, `duplicate_rate` (rows whose exact or near group has another row here),
-    `removed_as_duplicates`, `rejected` per reason, `rows`, and `repeated_digests` (made alike by edits)."""
+    `removed_as_duplicates`, `repeat_mass` (the share of rows that answer one and the same prompt), `rejected` per reason,
+    `rows`, and `repeated_digests` (made alike by edits)."""
     n, kept, rows = screened.count(), curated.count(), curated.scan()
     extra = max(_repeats(rows, column) for column in LEAK_KINDS["duplicates"])
     why = _reasons(curated.scan("rejected"))
@@ -191,6 +196,7 @@ def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
         _unaccounted_rows(screened.scan(), rows, curated.scan("rejected"), n),
         _one("duplicate_rate", _share(extra, kept), kept),
         _one("removed_as_duplicates", _share(removed, n), n),
+        _repeat_mass(rows, "prompt_digest", kept),
         _one("rows", kept, n),
         _one("repeated_digests", _repeats(rows, "digest"), kept),
         _per("rejected", {"exact_duplicate": 0, "near_duplicate": 0} | why, n),
@@ -483,6 +489,15 @@ def _repeats(frame: pl.LazyFrame, column: str) -> int:
     """Rows beyond the first of each value; nulls are no value."""
     known = pl.col(column).drop_nulls()
     return int(frame.select(known.len().cast(pl.Int64) - known.n_unique().cast(pl.Int64)).collect().item())
+
+
+def _repeat_mass(frame: pl.LazyFrame, column: str, n: int) -> list[Row]:
+    """`repeat_mass`: the share of the rows with the most frequent value, where that is there REPEATS times; a segment for each
+    of the first ten such values, named by the smallest id that has it."""
+    often = frame.group_by(column).agg(rows=pl.len(), id=pl.col("id").min()).filter(pl.col("rows") >= REPEATS)
+    first = often.sort("rows", "id", descending=[True, False]).head(10).select("id", "rows").collect()
+    shares = {row: _share(rows, n) for row, rows in first.iter_rows()}
+    return [*_one("repeat_mass", max(shares.values(), default=0.0), n), *_per("repeat_mass", shares, n)]
 
 
 def _counts(frame: pl.LazyFrame, value: pl.Expr) -> dict[str, float]:

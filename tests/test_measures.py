@@ -10,10 +10,12 @@ import pytest
 
 from flywheel import measures
 from flywheel.edits.redact_email import RedactEmail
-from flywheel.kinds import Signal, Split
+from flywheel.expectations import Finding, judge
+from flywheel.kinds import Signal, Split, Threshold
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.measures import MEASURES
+from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
@@ -24,8 +26,10 @@ from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.snapshots import Snapshot, Store
+from flywheel.stages.assemble import assemble
 from flywheel.targets import set_targets, wanted
 from tests.build import chat, rows
+from tests.pools import published, screened_of, snapshot
 
 FILES = pl.Schema({"file": pl.String, "name": pl.String, "size": pl.Int64, "lines": pl.Int64, "accepted": pl.Int64, "quarantined": pl.Int64})  # fmt: skip
 RAW = {"conversations": CONVERSATIONS, "feedback": FEEDBACK, "quarantine": QUARANTINE, "files": FILES}
@@ -369,6 +373,44 @@ def test_duplicates_left_in_the_pool(put, changed, rate):
     assert whole(table, "unaccounted_rows") == (0, 6)
 
 
+def found(asset: str, check: str, table: pl.DataFrame, **bounds: Threshold) -> Finding:
+    """What a check of an asset says of these measures."""
+    targets = [t for t in wanted(asset, bounds) if t.name == check]
+    return judge(targets, table)[0]
+
+
+@pytest.mark.parametrize(
+    ("copies", "n", "passes"),
+    [(100, 100_000, False), (9, 100, True), (10, 100, False), (40, 100_000, True), (60, 100_000, False), (1, 0, True)],
+)
+def test_row_147_one_row_a_hundred_times_in_a_hundred_thousand_is_flagged(put, copies, n, passes):
+    ids = pl.int_range(n, eager=True).cast(pl.String)
+    digests = pl.DataFrame({"id": ids, "at": pl.int_range(n, eager=True)}).select(
+        "id", digest=pl.when(pl.col("at") < copies).then(pl.lit("again")).otherwise("id"), prompt_digest="id"
+    )
+    calls = put(CALLS, rows=conform(digests, CONVERSATIONS))
+    table = measures.conversations(put(RAW), calls, put(EVENTS))
+    assert whole(table, "repeat_mass") == (0.0 if copies < 10 else copies / n, n)
+    said = found("conversations", "no_call_dominates", table)
+    assert said.passed == passes
+    assert said.severity == "warn"
+    if not passes:
+        assert said.worst[0]["segment"] in ("", "0")
+        assert {w["segment"] for w in said.worst} == {"", "0"}, "the table names a row to look at"
+    if n == 100_000 and copies == 100:
+        assert said.summary.startswith(
+            "0.1% of 100,000 rows are one and the same call; at most 0.05% allowed. Look at it"
+        )
+
+
+def test_row_147_a_prompt_with_many_answers_is_flagged(put):
+    rows = [pooled(str(i), prompt_digest="hi" if i < 12 else str(i)) for i in range(100)]
+    table = measures.curated(put(CURATED, rows=rows), put(SCREENED))
+    assert values(table, "repeat_mass") == {"": 0.12, "0": 0.12}
+    assert not found("curated", "no_prompt_dominates", table).passed
+    assert found("curated", "no_prompt_dominates", table, no_prompt_dominates=Threshold(max=0.2)).passed
+
+
 # --- candidates
 
 
@@ -539,6 +581,29 @@ def test_leaks_are_found_through_any_parent(put, shared, leaks):
     assert values(judged(put, given, pool=pool), "leaking_groups") == leaks
 
 
+def test_row_146_no_duplicate_cluster_straddles_and_the_check_proves_it(tmp_path):
+    near = {f"r{i:03}": f"r{i - i % 3:03}" for i in range(60)}
+    chats = [
+        chat(f"user: q{i}", f"assistant: r{i}", id=f"r{i:03}", conversation_id=f"c{i}", user=f"u{i}") for i in range(60)
+    ]
+    store, kind = Store(tmp_path), Sft(name="s", split=Split(validation=0.2))
+    pool = published(store, screened_of(*chats), near=near)
+    made = store.publish(assemble(kind, pool["curated"], pool["screened"], pool["labels"], 1, (), b"k"))
+    table = measures.candidate(kind, made, pool["curated"], [])
+    said = found("set", "no_split_leaks", table)
+    assert (said.passed, said.observed) == (True, 0)
+    assert values(table, "leaking_groups")["duplicates"] == 0
+    assert whole(table, "validation_share")[0] == 0.2
+    rows = (
+        made.scan()
+        .collect()
+        .with_columns(split=pl.when(pl.col("id") == "r000").then(pl.lit("validation")).otherwise(pl.lit("train")))
+    )
+    broken = snapshot(store, "s", {"rows": rows, "rejected": made.scan("rejected").collect()})
+    said = found("set", "no_split_leaks", measures.candidate(kind, broken, pool["curated"], []))
+    assert (said.passed, said.blocking, said.observed) == (False, True, 1)
+
+
 def test_only_what_the_split_is_made_by_can_leak(put):
     pool = [pooled("1", user="u"), pooled("2", user="u")]
     given = [example("1"), example("2", split="validation")]
@@ -565,6 +630,27 @@ def test_shares_of_a_set(put):
     assert whole(table, "validation_gap") == (0.1, 8)
     pairs = [example("x", parents=["1", "2"]), example("y", parents=["2", "3"])]
     assert whole(judged(put, pairs), "duplicate_rate") == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "bound", "passes", "share"),
+    [
+        (3, None, True, "1.5% of 200 rows"),
+        (10, None, False, "5% of 200 rows"),
+        (3, 0.01, False, "1.5% of 200 rows"),
+        (10, 0.05, True, "5% of 200 rows"),
+        (0, None, True, "0% of 200 rows"),
+    ],
+)
+def test_row_21_the_duplicate_rate_has_a_tolerance_for_each_set(put, repeats, bound, passes, share):
+    """2% unless the set says otherwise: 1.5% passes with its number, 5% fails with it."""
+    said = f"[set.check.duplicates_are_few]\nmax = {bound}" if bound is not None else ""
+    (kind,) = parse_recipe(f'name = "r"\n[[set]]\nname = "s"\nuse = "sft"\nexport = ["trl"]\n{said}').sets
+    given = [example(str(i), digest="0" if i <= repeats else str(i)) for i in range(200)]
+    target = next(t for t in set_targets(kind) if t.name == "duplicates_are_few")
+    (verdict,) = judge([target], judged(put, given, kind=kind))
+    assert (verdict.passed, verdict.blocking) == (passes, True)
+    assert verdict.summary.startswith(f"{share} repeating another; at most {100 * (bound or 0.02):g}% allowed.")
 
 
 @pytest.mark.parametrize(
