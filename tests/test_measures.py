@@ -399,7 +399,7 @@ def test_row_147_one_row_a_hundred_times_in_a_hundred_thousand_is_flagged(put, c
         assert {w["segment"] for w in said.worst} == {"", "0"}, "the table names a row to look at"
     if n == 100_000 and copies == 100:
         assert said.summary.startswith(
-            "0.1% of 100,000 rows are one and the same call; at most 0.05% allowed. Look at it"
+            "0.1% of 100,000 rows are one and the same call (0: 0.1%); at most 0.05% allowed. Look"
         )
 
 
