@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import orjson
 import polars as pl
 
 from flywheel.kinds import Edit, Redaction
-from flywheel.records import digests, message
+from flywheel.records import MESSAGE_FIELDS, conform, digests
 
 EDITS_MADE = pl.Schema(
     {
@@ -47,8 +48,13 @@ class _Change:
     made: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
-Key = tuple[str, bool]
-"""A text and whether it is prose: edits marked `prose_only` leave the others alone."""
+PLACE = ("field", "value", "prose")
+"""What decides the new form of a field: its name, its value, and whether it is prose; edits marked `prose_only` leave the others
+alone."""
+CELLS = pl.Schema({"field": pl.String, "value": pl.String, "prose": pl.Boolean, "new": pl.String})
+MADE = pl.Schema(
+    {**{c: CELLS[c] for c in PLACE}, **{c: t for c, t in EDITS_MADE.items() if c not in ("id", "message", "field")}}
+)
 
 
 def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -59,40 +65,34 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
     """
     if not edits or rows.is_empty():
         return rows, pl.DataFrame(schema=EDITS_MADE)
-    fields = pl.concat([_exploded(rows, column).select("field", "value", "prose") for column in TEXTS]).unique()
-    leaves = {place: _leaves(*place) for place in fields.rows()}
-    texts = _Texts(edits, secret)
-    texts.learn({key for keys in leaves.values() for key in keys})
-    touched = [place for place, keys in leaves.items() if any(key in texts.changed for key in keys)]
-    if not touched:
-        return rows, pl.DataFrame(schema=EDITS_MADE)
-    places = pl.DataFrame(touched, schema=fields.schema, orient="row")
     every = pl.concat([_exploded(rows, column) for column in TEXTS])
-    affected = every.join(places, on=["field", "value", "prose"], how="semi").select("row").unique()
+    texts = _Texts(edits, secret)
+    cells, made = texts.fields(every.select(PLACE).unique())
+    changed = every.join(cells, on=PLACE)
+    if changed.is_empty():
+        return rows, pl.DataFrame(schema=EDITS_MADE)
     numbered = rows.with_row_index("row")
-    old = numbered.join(affected, on="row", how="semi")
-    new, made = [], []
-    for row in old.select("id", "messages", "tools").iter_rows(named=True):
-        messages = [message(m) for m in row["messages"]]
-        for at, one in enumerate(messages):
-            made += [(row["id"], at, *change) for change in texts.apply(one)]
-        offered: dict[str, str | None] = {"tools": row["tools"]}
-        made += [(row["id"], -1, *change) for change in texts.apply_field(offered, "tools", prose=False)]
-        new.append({"messages": messages, **offered, **digests(messages, offered["tools"])})
-    columns = ["messages", "tools", "digest", "prompt_digest", "reply_digest"]
-    fresh = old.with_columns(pl.DataFrame(new, schema={name: rows.schema[name] for name in columns}).get_columns())
-    kept = numbered.join(affected, on="row", how="anti")
-    return pl.concat([kept, fresh]).sort("row").drop("row"), pl.DataFrame(made, schema=EDITS_MADE, orient="row")
+    old = numbered.join(changed.select("row").unique(), on="row", how="semi")
+    fresh = _with_cells(old, changed, texts)
+    sides = fresh.select("messages", "tools").iter_rows()
+    digested = pl.DataFrame(
+        [digests(messages, tools) for messages, tools in sides],
+        schema={c: rows.schema[c] for c in ("digest", "prompt_digest", "reply_digest")},
+    )
+    fresh = fresh.with_columns(digested.get_columns())
+    kept = numbered.join(changed.select("row").unique(), on="row", how="anti")
+    told = changed.join(made, on=PLACE).join(numbered.select("row", "id"), on="row")
+    rank = pl.col("field").replace_strict({f: n for n, f in enumerate((*PLAIN, *STRUCTURED, "tools"))})
+    places = {e.use: n for n, e in enumerate(edits)}
+    told = told.sort("row", "message", rank, pl.col("edit").replace_strict(places))
+    return pl.concat([kept, fresh.select(kept.columns)]).sort("row").drop("row"), conform(told, EDITS_MADE)
 
 
 def rewrite_text(texts: pl.Series, edits: Sequence[Edit], secret: bytes) -> pl.Series:
     """Apply the edits to plain texts, such as the corrections in feedback. Nulls stay null."""
     known = _Texts(edits, secret)
-    known.learn({(t, True) for t in texts.drop_nulls().unique().to_list()})
-    if not known.changed:
-        return texts
-    new = {text: change.text for (text, _), change in known.changed.items()}
-    return pl.Series(texts.name, [new.get(t, t) for t in texts.to_list()], dtype=pl.String)
+    known.learn(texts.drop_nulls().unique(), prose=True)
+    return pl.Series(texts.name, [t if t is None else known.of(t, True) for t in texts.to_list()], dtype=pl.String)
 
 
 def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequence[str] = TEXTS) -> pl.DataFrame:
@@ -100,17 +100,19 @@ def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequen
 
     `columns` name lists of messages, or JSON such as the tools offered. Gives `label`, `count`: one row for each redaction, 0 where nothing is found.
     """
+    every = pl.concat([_exploded(rows, column).select("field", "value") for column in columns])
+    counted = every.group_by("field", "value").len()
+    plain = counted.filter(pl.col("field").is_in(PLAIN)).select(text="value", times="len")
     times: Counter[str] = Counter()
-    for column in columns:
-        counted = _exploded(rows, column).group_by("field", "value", "prose").len()
-        for name, value, prose, count in counted.rows():
-            for text, _ in _leaves(name, value, prose):
-                times[text] += count
-    texts = pl.Series("text", list(times), dtype=pl.String)
+    for name, value, count in counted.filter(~pl.col("field").is_in(PLAIN)).rows():
+        for text in _leaves(name, value):
+            times[text] += count
+    inner = pl.DataFrame({"text": list(times), "times": list(times.values())}, schema=plain.schema)
+    texts = pl.concat([plain, inner]).group_by("text").agg(pl.col("times").sum())
     found = [
         {
             "label": r.label,
-            "count": sum(len(r.find(t)) * times[t] for t in texts.filter(texts.str.contains(r.pattern)).to_list()),
+            "count": sum(len(r.find(t)) * n for t, n in texts.filter(pl.col("text").str.contains(r.pattern)).rows()),
         }
         for r in redactions
     ]
@@ -123,73 +125,115 @@ class _Texts:
     def __init__(self, edits: Sequence[Edit], secret: bytes) -> None:
         self.edits = edits
         self.secret = secret
-        self.changed: dict[Key, _Change] = {}
+        self.changed: dict[bool, dict[str, _Change]] = {True: {}, False: {}}
+        """Whether it is prose -> text -> what became of it, for those that change."""
 
-    def learn(self, keys: Iterable[Key]) -> None:
-        """Rewrite these texts and remember those that change."""
-        keys = sorted(set(keys) - set(self.changed))
+    def fields(self, places: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The places (PLACE) that change with their new value (CELLS), and what each edit made there (MADE)."""
+        plain = places.filter(pl.col("field").is_in(PLAIN))
+        inner = [(*place, _leaves(place[0], place[1])) for place in places.filter(~pl.col("field").is_in(PLAIN)).rows()]
         for prose in (True, False):
-            originals = [text for text, is_prose in keys if is_prose == prose]
-            edits = [e for e in self.edits if prose or not e.prose_only]
-            self._rewrite(originals, edits, prose)
+            within = {t for *_, is_prose, leaves in inner if is_prose == prose for t in leaves}
+            mine = plain.filter(pl.col("prose") == prose)["value"]
+            self.learn(pl.concat([mine, pl.Series(sorted(within), dtype=pl.String)]).unique(), prose)
+        cells: list[tuple[str, str, bool, str]] = []
+        made: list[tuple[str, str, bool, str, int, int, int]] = []
+        for prose, known in self.changed.items():
+            old = pl.DataFrame({"value": list(known)}, schema={"value": pl.String})
+            for name, value in (
+                plain.filter(pl.col("prose") == prose).join(old, on="value").select("field", "value").rows()
+            ):
+                cells.append((name, value, prose, known[value].text))
+                made += [(name, value, prose, edit, *numbers) for edit, numbers in known[value].made.items()]
+        for name, value, prose, leaves in inner:
+            known = self.changed[prose]
+            if touched := [known[t] for t in leaves if t in known]:
+                cells.append((name, value, prose, _rebuilt(name, value, partial(self.of, prose=prose))))
+                made += [(name, value, prose, edit, *numbers) for edit, numbers in _summed(touched).items()]
+        return pl.DataFrame(cells, schema=CELLS, orient="row"), pl.DataFrame(made, schema=MADE, orient="row")
 
-    def _rewrite(self, originals: list[str], edits: Sequence[Edit], prose: bool) -> None:
-        current, where = pl.Series("text", originals, dtype=pl.String), list(range(len(originals)))
+    def learn(self, texts: pl.Series, prose: bool) -> None:
+        """Rewrite these distinct texts and remember those that change."""
+        known = self.changed[prose]
+        edits = [e for e in self.edits if prose or not e.prose_only]
+        originals, current = texts, texts.alias("text")
         for _ in range(ROUNDS):
-            moved: set[int] = set()
+            moved = np.zeros(len(current), dtype=bool)
             for edit in edits:
                 after = current.to_frame().select(edit.rewrite(pl.col("text"), self.secret)).to_series()
-                for at in current.ne_missing(after).arg_true().to_list():
-                    moved.add(at)
-                    change = self.changed.setdefault((originals[where[at]], prose), _Change(""))
-                    before, change.text = current[at], after[at]
-                    count = len(edit.find(before)) if isinstance(edit, Redaction) else 1
-                    earlier = change.made.get(edit.use, (0, len(before), 0))
-                    change.made[edit.use] = (earlier[0] + count, earlier[1], len(after[at]))
-                current = after.alias("text")
-            if not moved:
+                places = current.ne_missing(after)
+                if places.any():
+                    self._note(known, edit, *(s.filter(places).to_list() for s in (originals, current, after)))
+                    moved |= places.to_numpy()
+                    current = after.alias("text")
+            if not moved.any():
                 return
-            again = sorted(moved)
-            current, where = current.gather(again), [where[at] for at in again]
+            again = pl.Series(moved)
+            originals, current = originals.filter(again), current.filter(again)
+
+    @staticmethod
+    def _note(known: dict[str, _Change], edit: Edit, originals: list[str], before: list[str], after: list[str]) -> None:
+        for original, was, text in zip(originals, before, after, strict=True):
+            change = known.setdefault(original, _Change(""))
+            change.text = text
+            count = len(edit.find(was)) if isinstance(edit, Redaction) else 1
+            earlier = change.made.get(edit.use, (0, len(was), 0))
+            change.made[edit.use] = (earlier[0] + count, earlier[1], len(text))
 
     def of(self, text: str, prose: bool) -> str:
         """The final form of a text."""
-        change = self.changed.get((text, prose))
+        change = self.changed[prose].get(text)
         return change.text if change else text
 
-    def apply(self, one: dict[str, str | None]) -> list[tuple[str, str, int, int, int]]:
-        """Rewrite a message in place. Gives (field, edit, count, chars_before, chars_after) of each change."""
-        made: list[tuple[str, str, int, int, int]] = []
-        content, parts = one["content"], one["parts"]
-        for name in (*PLAIN, *STRUCTURED):
-            made += self.apply_field(one, name, _is_prose(name, one["role"]))
-        if content is not None and parts is not None and one["parts"] is not None:
-            self._rejoin(one, content, parts)
-        return made
-
-    def apply_field(self, one: dict[str, str | None], name: str, prose: bool) -> list[tuple[str, str, int, int, int]]:
-        """Rewrite one field in place. Gives (field, edit, count, chars_before, chars_after) of each change."""
-        value = one[name]
-        leaves = [] if value is None else [key for key in _leaves(name, value, prose) if key in self.changed]
-        if value is None or not leaves:
-            return []
-        one[name] = _rebuilt(name, value, partial(self.of, prose=prose))
-        total: dict[str, list[int]] = {}
-        for key in leaves:
-            for edit, numbers in self.changed[key].made.items():
-                total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0]), numbers, strict=True)]
-        return [(name, edit, *numbers) for edit, numbers in total.items()]  # type: ignore[misc]
-
-    def _rejoin(self, one: dict[str, str | None], content: str, parts: str) -> None:
-        """Make the content the joined text of the rewritten parts again, if it was that before."""
-        before, after = _part_texts(parts), _part_texts(str(one["parts"]))
-        joiner = next((j for j in ("\n", "", "\n\n", " ") if j.join(before) == content), None)
-        if joiner is None or (joined := joiner.join(after)) == one["content"]:
-            return
+    def rejoined(self, old: Mapping[str, str], new: Mapping[str, str], prose: bool) -> str:
+        """The content as the joined text of the rewritten parts again, if it was that before."""
+        before, after = _part_texts(old["parts"]), _part_texts(new["parts"])
+        joiner = next((j for j in ("\n", "", "\n\n", " ") if j.join(before) == old["content"]), None)
+        if joiner is None or (joined := joiner.join(after)) == new["content"]:
+            return new["content"]
         # A value cut in two by the parts shows only in the joined text; clean wins over consistent.
-        prose = _is_prose("content", one["role"])
-        self.learn([(joined, prose)])
-        one["content"] = self.of(joined, prose)
+        self.learn(pl.Series([joined]), prose)
+        return self.of(joined, prose)
+
+
+def _summed(changes: Iterable[_Change]) -> dict[str, list[int]]:
+    """Edit -> values replaced and characters before and after, over several texts of one field."""
+    total: dict[str, list[int]] = {}
+    for change in changes:
+        for edit, numbers in change.made.items():
+            total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0]), numbers, strict=True)]
+    return total
+
+
+def _with_cells(old: pl.DataFrame, changed: pl.DataFrame, texts: _Texts) -> pl.DataFrame:
+    """The rows (with `row`) with the new values in their places. `changed`: row, message, PLACE and `new`."""
+    place = pl.int_range(pl.len()).over("row").cast(pl.Int32).alias("message")
+    one = (
+        old.select("row", "messages").explode("messages").drop_nulls("messages").with_columns(place).unnest("messages")
+    )
+    was = one
+    for name in changed.filter(pl.col("message") >= 0)["field"].unique().sort():
+        cells = changed.filter(pl.col("field") == name).select("row", "message", "new")
+        one = one.join(cells, on=["row", "message"], how="left", maintain_order="left")
+        one = one.with_columns(pl.coalesce("new", name).alias(name)).drop("new")
+    both = one["content"].is_not_null() & one["parts"].is_not_null() & was["parts"].is_not_null()
+    mended = {
+        at: texts.rejoined(was.row(at, named=True), one.row(at, named=True), _is_prose("content", one["role"][at]))
+        for at in both.arg_true()
+    }
+    if mended:
+        one = one.with_columns(one["content"].scatter(list(mended), list(mended.values())))
+    messages = one.group_by("row", maintain_order=True).agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
+    offered = changed.filter(pl.col("field") == "tools").select("row", "new")
+    return (
+        old.drop("messages")
+        .join(messages, on="row", how="left", maintain_order="left")
+        .join(offered, on="row", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("messages").fill_null(pl.lit([], dtype=old.schema["messages"])), tools=pl.coalesce("new", "tools")
+        )
+        .drop("new")
+    )
 
 
 def _is_prose(name: str, role: str | None) -> bool:
@@ -197,12 +241,13 @@ def _is_prose(name: str, role: str | None) -> bool:
 
 
 def _exploded(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Every text field of every message, or of a column of JSON each value: `row` (index), `field`, `value`, `prose`."""
+    """Every text field of every message, or of a column of JSON each value: `row` (index), `message` (index, -1 for JSON) and PLACE."""
     if rows.schema[column] == pl.String:
         return (
             rows.lazy()
             .select(
                 pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"),
+                pl.lit(-1, dtype=pl.Int32).alias("message"),
                 pl.lit(column).alias("field"),
                 pl.col(column).alias("value"),
                 pl.lit(False).alias("prose"),
@@ -214,10 +259,12 @@ def _exploded(rows: pl.DataFrame, column: str) -> pl.DataFrame:
         rows.lazy()
         .select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"), pl.col(column).alias("one"))
         .explode("one")
+        .with_columns(message=pl.int_range(pl.len()).over("row").cast(pl.Int32))
     )
     fields = [
         one.select(
             "row",
+            "message",
             pl.lit(name).alias("field"),
             pl.col("one").struct.field(name).alias("value"),
             pl.lit(name not in NO_PROSE)
@@ -229,12 +276,12 @@ def _exploded(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return pl.concat(fields).collect()
 
 
-def _leaves(name: str, value: str, prose: bool) -> list[Key]:
+def _leaves(name: str, value: str) -> list[str]:
     """The texts of a field: itself, or the string leaves of its JSON."""
-    found: list[Key] = []
+    found: list[str] = []
 
     def collect(text: str) -> str:
-        found.append((text, prose))
+        found.append(text)
         return text
 
     _rebuilt(name, value, collect)
