@@ -18,7 +18,8 @@ def screened(
     `rows_only` in the table counts the rows that no other filter would have rejected.
     """
     recipe = home.recipe()
-    return published(home, screen, conversations, measurements, labels, recipe.edits, recipe.filters, home.home.secret)
+    judged_by = (recipe.edits, recipe.filters, home.home.secret, recipe.policy)
+    return published(home, screen, conversations, measurements, labels, *judged_by)
 
 
 @stage_asset(group="4_curate", kinds={"polars", "parquet"})

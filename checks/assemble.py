@@ -20,7 +20,7 @@ def of(wanted: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
         wanted.name,
         set_targets(wanted),
         lambda h: measures.candidate(
-            wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions, recipe.overlap
+            wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions, recipe.overlap, recipe.policy
         ),
         candidate=True,
     )

@@ -13,7 +13,9 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
         judged(
             "screened",
             bounds(recipe, "screened"),
-            lambda h: measures.screened(h.store.head("screened"), h.store.head("conversations"), recipe.redactions),
+            lambda h: measures.screened(
+                h.store.head("screened"), h.store.head("conversations"), recipe.redactions, recipe.policy
+            ),
         ),
         judged(
             "curated",

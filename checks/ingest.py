@@ -19,7 +19,7 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
             "conversations",
             bounds(recipe, "conversations"),
             lambda h: measures.conversations(
-                h.store.head("raw_files"), h.store.head("conversations"), h.store.head("feedback")
+                h.store.head("raw_files"), h.store.head("conversations"), h.store.head("feedback"), recipe.policy
             ),
         ),
         judged(

@@ -155,6 +155,16 @@ class Redaction(Edit, frozen=True):
     """What may not stand right before a match: regular expressions, each of fixed width."""
     after: ClassVar[str] = "[0-9A-Za-z_]"
     """What may not stand right after a match."""
+    on_find: Literal["redact", "drop", "hold"] = "redact"
+    """What becomes of a row with such a value: it stays, redacted; it is left out (`holds_email`); or it is left out until a
+    person has looked at it (`held_email`)."""
+
+    @property
+    def reason(self) -> str | None:
+        """What a row with such a value is left out for; None where it stays."""
+        return {"redact": None, "drop": f"holds_{self.label.lower()}", "hold": f"held_{self.label.lower()}"}[
+            self.on_find
+        ]
 
     def valid(self, value: str) -> bool:
         """Whether a match is really a value of this kind (a checksum, a length)."""

@@ -7,7 +7,8 @@ Counting is done on slim columns; only the measures of text read text, a part at
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from flywheel import rewriting
 from flywheel.edits import EDITS
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
+from flywheel.policy import FREE, NO_POLICY, Policy, forbidden_fields, type_drift
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.snapshots import Snapshot
@@ -66,10 +68,12 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def conversations(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> pl.DataFrame:
+def conversations(
+    files: Snapshot, conversations: Snapshot, feedback: Snapshot, policy: Policy = NO_POLICY
+) -> pl.DataFrame:
     """Of the conversations: `unaccounted_lines` (lines of any raw file that are in no table; a segment for each such file),
-    `repeated_ids`, `conflicting_ids`, `repeat_mass` (the share of rows that are one and the same call), `rows`, `set_aside`
-    per status, `calls` per status, application and origin."""
+    `repeated_ids`, `conflicting_ids`, `repeat_mass` (the share of rows that are one and the same call), `type_drift` (per path
+    and type, where the policy declares types), `rows`, `set_aside` per status, `calls` per status, application and origin."""
     quarantined = files.scan("quarantine").select("file", "line")
     seen = [quarantined, *_lines_of(conversations), *_lines_of(feedback)]
     received = files.scan("files").select("file", "name", "lines")
@@ -80,6 +84,7 @@ def conversations(files: Snapshot, conversations: Snapshot, feedback: Snapshot) 
         _one("repeated_ids", n - _distinct(rows, "id"), n),
         _one("conflicting_ids", aside.get("id_conflict", 0), n),
         _repeat_mass(rows, "digest", n),
+        _drift(conversations, policy),
         _one("rows", n, n),
         _per("set_aside", aside, conversations.count("set_aside")),
         *[_per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("status", "app", "origin", "model")],
@@ -167,14 +172,17 @@ def signals(signals: Snapshot, conversations: Snapshot, measured: Sequence[Signa
     )
 
 
-def screened(screened: Snapshot, conversations: Snapshot, redactions: Sequence[Redaction]) -> pl.DataFrame:
+def screened(
+    screened: Snapshot, conversations: Snapshot, redactions: Sequence[Redaction], policy: Policy = NO_POLICY
+) -> pl.DataFrame:
     """Of the screened rows: `unaccounted_rows`, `pii_residue` per kind the recipe redacts, `pii_unredacted` per kind it does
-    not, `kept_share`, `rejected` and `undesired` per reason, `rejected_alone` (rows no other filter rejects), `edited`."""
+    not, `forbidden_fields` per name the policy forbids, `kept_share`, `rejected` and `undesired` per reason, `rejected_alone` (rows no other filter rejects), `edited`."""
     n, kept, no = conversations.count(), screened.count(), screened.scan("rejected")
     edits = screened.scan("edits").group_by(segment="edit").agg(value=pl.col("count").sum())
     return _table(
         _unaccounted_rows(conversations.scan(), screened.scan(), no, n),
         _pii(screened, redactions, ("messages", "tools")),
+        _forbidden(screened, policy, ("messages", "tools", *FREE)),
         _one("kept_share", _share(kept, n), n),
         _one("rows", kept, n),
         _per("rejected", _reasons(no), n),
@@ -214,6 +222,7 @@ def candidate(
     curated: Snapshot,
     redactions: Sequence[Redaction],
     overlap: BenchmarkOverlap | None = None,
+    policy: Policy = NO_POLICY,
 ) -> pl.DataFrame:
     """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` looks for. Parents, groups and cells are counted anew from the pool and
     from the recipe, so that a fault in assembling is seen here and not repeated."""
@@ -230,6 +239,7 @@ def candidate(
         _mix(wanted, candidate, rows),
         _leaks(wanted, rows, curated),
         _pii(candidate, redactions, ("prompt", "completion", "rejected", "tools")),
+        _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
         _overlap(candidate, overlap),
         _one(
             "role_violations",
@@ -376,11 +386,9 @@ def _pii(dataset: Snapshot, redactions: Sequence[Redaction], columns: Sequence[s
     others = [cls.model_validate({}) for use, cls in EDITS.items() if issubclass(cls, Redaction) and use not in listed]
     every = [*redactions, *others]
     found = [0] * len(every)
-    for part in dataset.parts if every else ():
-        for start in range(0, part.tables["rows"].rows, ROWS_AT_ONCE):
-            texts = part.scan().select(columns).slice(start, ROWS_AT_ONCE).collect()
-            counts = rewriting.residue(texts, every, columns)["count"].to_list()
-            found = [a + b for a, b in zip(found, counts, strict=True)]
+    for texts in _texts(dataset, columns) if every else ():
+        counts = rewriting.residue(texts, every, columns)["count"].to_list()
+        found = [a + b for a, b in zip(found, counts, strict=True)]
     left = {r.label: c for r, c in zip(redactions, found, strict=False)}
     shown = {r.label: c for r, c in zip(others, found[len(redactions) :], strict=True)}
     return [
@@ -388,6 +396,35 @@ def _pii(dataset: Snapshot, redactions: Sequence[Redaction], columns: Sequence[s
         *_per("pii_residue", left, n),
         *_per("pii_unredacted", shown, n),
     ]
+
+
+def _texts(dataset: Snapshot, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """These columns of every row, some rows at a time."""
+    for part in dataset.parts:
+        for start in range(0, part.tables["rows"].rows, ROWS_AT_ONCE):
+            yield part.scan().select(columns).slice(start, ROWS_AT_ONCE).collect()
+
+
+def _forbidden(dataset: Snapshot, policy: Policy, columns: Sequence[str]) -> list[Row]:
+    """`forbidden_fields` per name the policy forbids; without any there is no such metric."""
+    if not policy.drop_fields:
+        return []
+    left: Counter[str] = Counter()
+    for texts in _texts(dataset, columns):
+        left.update(forbidden_fields(texts, policy.forbidden))
+    n = dataset.count()
+    return [*_one("forbidden_fields", sum(left.values()), n), *_per("forbidden_fields", left, n)]
+
+
+def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
+    """`type_drift` per path and the type found there; without types declared there is no such metric."""
+    if not policy.types:
+        return []
+    found: Counter[str] = Counter()
+    for texts in _texts(conversations, ("metadata",)):
+        found.update(type_drift(texts, policy.types))
+    n = conversations.count()
+    return [*_one("type_drift", sum(found.values()), n), *_per("type_drift", found, n)]
 
 
 def _overlap(candidate: Snapshot, overlap: BenchmarkOverlap | None) -> list[Row]:

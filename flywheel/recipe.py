@@ -19,6 +19,7 @@ from flywheel.filters import FILTERS, AnyFilter
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.mix import Mix
+from flywheel.policy import Policy
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
 from flywheel.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.sets import SETS, AnySet
@@ -42,6 +43,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """All sampling sorts by a hash of this and the row's id."""
     feedback: FeedbackPolicy = FeedbackPolicy()
     curate: Curate = Curate()
+    policy: Policy = Policy()
     signal: tuple[AnySignal, ...] = ()
     """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
@@ -79,8 +81,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """The filters; their order does not matter, all are evaluated."""
-        return self.filter
+        """The filters, those of the policy too; their order does not matter, all are evaluated."""
+        return (*self.filter, *self.policy.filters)
 
     @property
     def sets(self) -> tuple[SetKind, ...]:
@@ -125,15 +127,29 @@ def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
         raise RecipeInvalid(_sentences(where, e)) from None
     if faults := _faults(recipe):
         raise RecipeInvalid(f"{where} asks for what cannot be:\n" + "\n".join(f"  {f}" for f in faults))
-    if recipe.overlap.files:
-        return recipe
-    # Without benchmarks there is nothing to look for: the check is declared off, never passed unseen.
-    off = {LEAKS: Threshold(severity="off")}
-    return recipe.model_copy(update={"set": tuple(s.model_copy(update={"check": off | s.check}) for s in recipe.set)})
+    return _declared_off(recipe)
 
 
 LEAKS = "no_benchmark_leaks"
 """The check that needs benchmark files."""
+FORBIDDEN = "no_forbidden_field_is_left"
+"""The check, of the screened rows and of every set, that needs a policy with forbidden fields."""
+DRIFT = "types_are_as_declared"
+"""The check that needs a policy with types."""
+
+
+def _declared_off(recipe: Recipe) -> Recipe:
+    """The recipe with the checks that have nothing to look for declared off: they are never passed unseen."""
+    off = Threshold(severity="off")
+    policy = recipe.policy
+    empty = [name for name, there in ((LEAKS, recipe.overlap.files), (FORBIDDEN, policy.drop_fields)) if not there]
+    sets = tuple(s.model_copy(update={"check": dict.fromkeys(empty, off) | s.check}) for s in recipe.set)
+    check = dict(recipe.check)
+    for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
+        if not there:
+            check[asset] = {name: off} | check.get(asset, {})
+    return recipe.model_copy(update={"set": sets, "check": check})
+
 
 RESERVED = (*(a for a in targets.ASSETS if a not in ("set", "release")), "measurements", "catalog", "parts", "staging")
 """Names no set may have: other datasets and folders have them."""
@@ -152,7 +168,8 @@ def _faults(recipe: Recipe) -> list[str]:
     )
     faults = []
     for group in ("signal", "edit", "filter"):
-        uses = [op.reason if isinstance(op, Filter) else op.use for op in getattr(recipe, group)]
+        operators = recipe.filters if group == "filter" else getattr(recipe, group)
+        uses = [op.reason if isinstance(op, Filter) else op.use for op in operators]
         faults += [
             f'{group}: "{u}" is there {uses.count(u)} times; expected once.'
             for u in sorted(set(uses))
@@ -167,6 +184,7 @@ def _faults(recipe: Recipe) -> list[str]:
         faults.append(
             'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
         )
+    faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
     names = [s.name for s in recipe.set]
     faults += [
         f'set: the name "{n}" is used {names.count(n)} times; give each set its own.'

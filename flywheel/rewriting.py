@@ -20,10 +20,10 @@ from flywheel.records import MESSAGE_FIELDS, conform, digests
 EDITS_MADE = pl.Schema(
     {
         "id": pl.String,
-        "message": pl.Int32,  # index in the conversation, from 0; -1 for the tools offered with it
-        "field": pl.String,  # of the message
+        "message": pl.Int32,  # index in the conversation, from 0; -1 for what belongs to no message, such as the tools
+        "field": pl.String,  # of the message; of a field removed, also its name: metadata.gender
         "edit": pl.String,
-        "count": pl.Int32,  # values replaced; for an edit that is no redaction, texts changed
+        "count": pl.Int32,  # values replaced, fields removed; for an edit that is no redaction, texts changed
         "chars_before": pl.Int32,  # of the texts it changed in this field
         "chars_after": pl.Int32,
     }

@@ -80,6 +80,14 @@ _NO_PII_IS_LEFT = Target(
     next_step=OUR_FAULT + " Until then, add a filter that rejects these rows.",
     max=0,
 )
+_NO_FORBIDDEN_FIELD = Target(
+    name="no_forbidden_field_is_left",
+    metric="forbidden_fields",
+    unit="count",
+    says="{value} fields that the policy forbids left in {n} rows",
+    next_step=OUR_FAULT + " Until then, add a filter that rejects these rows.",
+    max=0,
+)
 _EVERY_LINE = Target(
     name="every_line_is_accounted_for",
     metric="unaccounted_lines",
@@ -141,6 +149,7 @@ _SETS = (
         max=0,
     ),
     _NO_PII_IS_LEFT,
+    _NO_FORBIDDEN_FIELD,
     Target(
         name="no_benchmark_leaks",
         metric="benchmark_share",
@@ -261,6 +270,14 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             max=0.0005,
             severity="warn",
         ),
+        Target(
+            name="types_are_as_declared",
+            metric="type_drift",
+            unit="count",
+            says="DTYPE_DRIFT: {value} values of another type than [policy.types] declares, in {n} rows",
+            next_step="Mend the application that writes them, or declare the type they have (number takes int and float).",
+            max=0,
+        ),
     ),
     "feedback": (_EVERY_LINE, _IDS_ARE_UNIQUE),
     "labels": (
@@ -321,6 +338,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     "screened": (
         _NO_ROW_VANISHED,
         _NO_PII_IS_LEFT,
+        _NO_FORBIDDEN_FIELD,
         Target(
             name="enough_rows_survive",
             metric="kept_share",

@@ -253,7 +253,7 @@ def _screened(catalog: "Catalog", calls: Sequence[Fact]) -> list[Fact]:
         at = {"stage": "curate", "of": call["id"]}
         steps += [
             at
-            | {"what": f"{e['edit']} changed {e['field']} of message {e['message']} ({e['count']} times)"}
+            | {"what": f"{e['edit']} changed {_place(e)} ({e['count']} times)"}
             | {k: v for k, v in e.items() if k != "id"}
             | {"digest_before": call["digest"], "digest_after": after["digest"] if after else None}
             for e in edits
@@ -275,6 +275,10 @@ def _screened(catalog: "Catalog", calls: Sequence[Fact]) -> list[Fact]:
                 }
             )
     return steps
+
+
+def _place(edit: Fact) -> str:
+    return f"{edit['field']} of message {edit['message']}" if edit["message"] >= 0 else str(edit["field"])
 
 
 def _curated(catalog: "Catalog", parents: Sequence[str]) -> list[Fact]:

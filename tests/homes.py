@@ -60,6 +60,10 @@ name = "small"
 [[signal]]
 use = "benchmark_overlap"
 files = ["benchmarks/quiz.jsonl"]
+[policy]
+drop_fields = ["zip_code"]
+[policy.types]
+"metadata.score" = "float"
 [[set]]
 name = "answers"
 use = "sft"

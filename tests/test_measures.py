@@ -15,6 +15,7 @@ from flywheel.kinds import Signal, Split, Threshold
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.measures import MEASURES
+from flywheel.policy import Policy
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
@@ -100,6 +101,9 @@ def bench(folder) -> BenchmarkOverlap:
     return BenchmarkOverlap(files=("bench.jsonl",)).located(folder)
 
 
+GUARDED = Policy(drop_fields=("gender",), types={"metadata.score": "float"})
+
+
 def everything(put, folder) -> dict[str, pl.DataFrame]:
     """The measures of each asset over datasets without a row."""
     files, calls, events, pool = put(RAW), put(CALLS), put(EVENTS), put(CURATED)
@@ -107,17 +111,17 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     kinds = (Sft, Preference, Kto, Reward)
     sets = {
         k.__name__: measures.candidate(
-            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder)
+            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder), GUARDED
         )
         for k in kinds
     }
     return sets | {
         "raw_files": measures.raw_files(files, []),
-        "conversations": measures.conversations(files, calls, events),
+        "conversations": measures.conversations(files, calls, events, GUARDED),
         "feedback": measures.feedback(files, events),
         "labels": measures.labels(put(LABELLED), calls, policy),
         "signals": measures.signals(put(MEASURED), calls, (_Words(), Language(), NearDuplicate())),
-        "screened": measures.screened(screened, calls, [EMAIL]),
+        "screened": measures.screened(screened, calls, [EMAIL], GUARDED),
         "curated": measures.curated(pool, screened),
         "release": measures.release([], []),
     }
@@ -133,6 +137,15 @@ def test_every_metric_of_a_target_is_there_when_nothing_else_is(put, tmp_path):
             assert found["value"].is_finite().all()
         assert table.equals(table.sort("metric", "segment"))
         assert not table.select(pl.struct("metric", "segment").is_duplicated().any()).item()
+
+
+def test_forbidden_fields_and_types_that_drift(put):
+    lines = [{"id": "a", "metadata": '{"user":{"gender":"f"},"metadata":{"score":1}}'}, {"id": "b"}]
+    told = put(SCREENED, rows=lines)
+    assert values(measures.screened(told, told, [], GUARDED), "forbidden_fields") == {"": 1, "gender": 1}
+    assert values(measures.screened(told, told, []), "forbidden_fields") == {}  # the check is off
+    calls = measures.conversations(put(RAW), put(CALLS, rows=lines), put(EVENTS), GUARDED)
+    assert values(calls, "type_drift") == {"": 1, "metadata.score is int": 1}
 
 
 # --- raw files, conversations, feedback

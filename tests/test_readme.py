@@ -68,7 +68,11 @@ def test_every_parameter_is_in_its_table(title: str, package: str) -> None:
 def test_every_recipe_key_is_explained() -> None:
     told = section("Recipe")
     keys = [*Recipe.model_fields]
-    keys += [name for field in ("feedback", "curate") for name in Recipe.model_fields[field].annotation.model_fields]  # type: ignore[union-attr]
+    keys += [
+        name
+        for field in ("feedback", "curate", "policy")
+        for name in Recipe.model_fields[field].annotation.model_fields
+    ]  # type: ignore[union-attr]
     keys += [name for cls in operators("sets").values() for name in cls.__mro__[1].model_fields if name != "use"]
     lacking = sorted({key for key in keys if not re.search(rf"`[^`]*\b{key}\b[^`]*`", told)})
     assert not lacking, f'README.md, "Recipe": explain {", ".join(lacking)}.'

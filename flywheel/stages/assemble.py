@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from flywheel.kinds import Edit, Formed, SetKind
+from flywheel.kinds import Edit, Formed, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.messages import INSTRUCTIONS
@@ -215,10 +215,20 @@ def remap_labels(labels: pl.LazyFrame, comparisons: pl.LazyFrame, instead: pl.Da
 
 
 def redacted(picked: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> pl.DataFrame:
-    """The examples with the recipe's edits applied to corrections: they are text of users like any other."""
+    """The examples with the recipe's edits applied to corrections: they are text of users like any other.
+
+    One with a value that the recipe drops or holds rows for is no example, for the reason the row would have been left out for.
+    """
     if not picked["correction"].is_not_null().any():
         return picked
-    return picked.with_columns(rewrite_text(picked["correction"], edits, secret).alias("correction"))
+    after = rewrite_text(picked["correction"], edits, secret)
+    changed = picked["correction"].filter(picked["correction"].ne_missing(after)).unique().to_list()
+    strict = [(e, reason) for e in edits if isinstance(e, Redaction) and (reason := e.reason)]
+    why = {text: found for text in changed if (found := [reason for e, reason in strict if e.find(text)])}
+    if why:
+        more = pl.Series([why.get(text, []) for text in picked["correction"].to_list()], dtype=STRINGS)
+        picked = picked.with_columns(pl.concat_list("reasons", more).alias("reasons"))
+    return picked.with_columns(after.alias("correction"))
 
 
 def without_contrast(picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:

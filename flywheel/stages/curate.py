@@ -5,15 +5,17 @@ runs over all days on slim columns, after the filters: when a filter comes to re
 place. Feedback on a copy that is not kept counts for the one that is: an objection to one is an objection to its twin.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from functools import partial
 
 import polars as pl
 
-from flywheel.kinds import Edit, Filter, Signal
+from flywheel.kinds import Edit, Filter, Redaction, Signal
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.passages import held_before
+from flywheel.policy import NO_POLICY, Policy, drop_fields
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, rewrite
 from flywheel.signals.shared_passages import SharedPassages
@@ -33,18 +35,22 @@ def screen(
     edits: Sequence[Edit],
     filters: Sequence[Filter],
     secret: bytes,
+    policy: Policy = NO_POLICY,
 ) -> Dataset:
     """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason) and `edits` (EDITS_MADE).
 
     Filters see what was measured of a row alone, never what compares rows: so a day's verdicts stand when other days change.
+    The policy's fields go first; its age is counted back from the newest day.
     """
-    steps = tuple(op.step() for op in (*edits, *filters))
+    steps = (policy.step(), *(op.step() for op in (*edits, *filters)))
+    expired = too_old([p.name for p in conversations.parts], policy.max_age_days)
 
     def part(day: StoredPart) -> Part:
         measured, labelled = measurements.part(day.name), labels.part(day.name)
         beside = [p.version if p else "" for p in (measured, labelled)]
-        key = cause("screen", steps, day.version, *beside, short_hash(secret))
-        return Part(day.name, key, partial(_screen_day, day, measured, labelled, edits, filters, secret))
+        old = day.name in expired
+        key = cause("screen", steps, day.version, *beside, short_hash(secret), str(old))
+        return Part(day.name, key, partial(_screen_day, day, measured, labelled, edits, filters, secret, policy, old))
 
     return Dataset(
         name="screened",
@@ -67,11 +73,16 @@ def _screen_day(
     edits: Sequence[Edit],
     filters: Sequence[Filter],
     secret: bytes,
+    policy: Policy,
+    old: bool,
 ) -> Tables:
-    rows, made = rewrite(day.scan().collect(), edits, secret)
+    allowed, dropped = drop_fields(day.scan().collect(), policy.forbidden)
+    rows, edited = rewrite(allowed, edits, secret)
+    made = pl.concat([dropped, edited])
     known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
     seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
     judged = judge(seen.join(known, on="id", how="left"), filters).collect()
+    judged = told(judged, found(made, edits), ["too_old"] if old else [])
     no = judged.filter(pl.col("reasons").list.len() > 0)
     return {
         "rows": conform(judged.filter(pl.col("reasons").list.len() == 0).sort("id"), SCREENED),
@@ -88,6 +99,31 @@ def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
         return pl.concat_list(told).list.drop_nulls() if told else pl.lit([], dtype=pl.List(pl.String))
 
     return rows.with_columns(reasons=reasons("row"), undesired=reasons("target"))
+
+
+def too_old(days: Sequence[str], max_age_days: int | None) -> frozenset[str]:
+    """The days further back from the newest than is allowed."""
+    if max_age_days is None:
+        return frozenset()
+    dates = {day: dt.date.fromisoformat(day) for day in days if day != "none"}
+    newest = max(dates.values(), default=dt.date.min)
+    return frozenset(day for day, date in dates.items() if (newest - date).days > max_age_days)
+
+
+def found(made: pl.DataFrame, edits: Sequence[Edit]) -> pl.DataFrame:
+    """`id` and `more`: the reasons of the redactions that found something in a row they are to leave out or to hold."""
+    reasons = {e.use: reason for e in edits if isinstance(e, Redaction) and (reason := e.reason)}
+    hits = made.filter(pl.col("edit").is_in(list(reasons)))
+    named = pl.col("edit").replace_strict(reasons, return_dtype=pl.String) if reasons else pl.col("edit")
+    return hits.group_by("id").agg(more=named.unique().sort())
+
+
+def told(judged: pl.DataFrame, found: pl.DataFrame, of_all: Sequence[str]) -> pl.DataFrame:
+    """The judged rows with further reasons: those found in a row, and those of the whole day."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    more = pl.col("more").fill_null(none)
+    every = pl.concat_list("reasons", more, pl.lit(list(of_all), dtype=pl.List(pl.String)))
+    return judged.join(found, on="id", how="left").with_columns(reasons=every).drop("more")
 
 
 def curate(
