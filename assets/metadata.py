@@ -46,7 +46,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
 
 
 def main_table(snapshot: Snapshot) -> str:
-    """The table people mean when they ask how many rows there are: `rows`; of raw files, the files."""
+    """The table people mean when they ask how many rows there are: `rows`; of raw files, the files (a large one in pieces)."""
     return "rows" if "rows" in snapshot.schemas else "files"
 
 

@@ -24,6 +24,7 @@ from flywheel import benchmark_items
 from flywheel.edits import EDITS
 from flywheel.home import Home
 from flywheel.kinds import Redaction
+from flywheel.reader import whole_files
 from flywheel.rewriting import rewrite
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.exact_duplicate import ExactDuplicate
@@ -173,7 +174,7 @@ def decontamination(rows: pl.DataFrame, planted: Sequence[dict[str, Any]], data:
 
 def malformed(files: Snapshot, planted: Sequence[dict[str, Any]]) -> Iterator[Score]:
     """Lines made unreadable, per file."""
-    names = files.scan("files").select("file", "name")
+    names = whole_files(files).select("file", "name")
     bad = files.scan("quarantine").join(names, on="file").group_by("name").len().collect()
     found, truth = Counter(dict(bad.rows())), Counter(Path(p["file"]).name for p in planted)
     both = sum((found & truth).values())

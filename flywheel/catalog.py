@@ -185,8 +185,10 @@ def _copy(connection: duckdb.DuckDBPyConnection, wanted: Copied, head: Snapshot 
         paths = [str(scratch / f"{wanted.name}.parquet")]
         pl.DataFrame(schema=wanted.schema).write_parquet(paths[0])
     have = pl.scan_parquet(paths[0], glob=False).collect_schema()
-    columns = ", ".join(f'"{c}"' for c in have if c not in wanted.without)
-    connection.execute(f'CREATE TABLE "{wanted.name}" AS SELECT {columns} FROM read_parquet(?)', [paths])
+    kept = [c for c in have if c not in wanted.without]
+    columns = ", ".join(f'sum("{c}")::BIGINT AS "{c}"' if c in wanted.sums else f'"{c}"' for c in kept)
+    grouped = " GROUP BY ALL" if wanted.sums else ""
+    connection.execute(f'CREATE TABLE "{wanted.name}" AS SELECT {columns} FROM read_parquet(?){grouped}', [paths])
     _comment(connection, "TABLE", wanted.name, wanted.comment)
 
 

@@ -46,10 +46,19 @@ class Copied:
     schema: pl.Schema
     comment: str
     without: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+    """Columns to add up over the rows that are alike in all the others."""
 
 
 COPIED = (
-    Copied("files", "raw_files", "files", FILES, "Raw files received, with the number of lines read and quarantined."),
+    Copied(
+        "files",
+        "raw_files",
+        "files",
+        FILES,
+        "Raw files received, with the number of lines read and quarantined.",
+        sums=("size", "lines", "accepted", "quarantined"),
+    ),
     Copied(
         "quarantine",
         "raw_files",

@@ -17,6 +17,7 @@ from flywheel.edits import EDITS
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.policy import FREE, NO_POLICY, Policy, forbidden_fields, type_drift
+from flywheel.reader import whole_files
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.snapshots import Snapshot
@@ -57,12 +58,13 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
     `quarantined_lines` per reason and `quarantined_in` per file."""
     sums = files.scan("files").select("lines", "quarantined").sum().collect().row(0)
     lines, bad = int(sums[0] or 0), int(sums[1] or 0)
-    per_file = files.scan("files").filter(pl.col("quarantined") > 0).group_by(segment="name")
+    received = whole_files(files).select("name", "quarantined").collect()
+    per_file = received.lazy().filter(pl.col("quarantined") > 0).group_by(segment="name")
     return _table(
-        _one("changed_files", len(changed), files.count("files")),
-        _per("changed_files", dict.fromkeys(changed, 1), files.count("files")),
+        _one("changed_files", len(changed), received.height),
+        _per("changed_files", dict.fromkeys(changed, 1), received.height),
         _one("quarantined_share", _share(bad, lines), lines),
-        _one("lines", lines, files.count("files")),
+        _one("lines", lines, received.height),
         _per("quarantined_lines", _counts(files.scan("quarantine"), pl.col("reason")), lines),
         _per("quarantined_in", _dict(per_file.agg(value=pl.col("quarantined").sum())), lines),
     )
@@ -76,7 +78,7 @@ def conversations(
     and type, where the policy declares types), `rows`, `set_aside` per status, `calls` per status, application and origin."""
     quarantined = files.scan("quarantine").select("file", "line")
     seen = [quarantined, *_lines_of(conversations), *_lines_of(feedback)]
-    received = files.scan("files").select("file", "name", "lines")
+    received = whole_files(files).select("file", "name", "lines")
     aside = _counts(conversations.scan("set_aside"), pl.col("status"))
     rows, n = conversations.scan(), conversations.count()
     return _table(
@@ -96,7 +98,7 @@ def feedback(files: Snapshot, feedback: Snapshot) -> pl.DataFrame:
     """Of the feedback: `unaccounted_lines` (lines read as feedback that are in no table; a segment for each such file),
     `repeated_ids`, `rows`, `set_aside` per status, and events per kind, actor and day."""
     read = files.scan("feedback").select(pl.col("raw")).pipe(_refs).unique()
-    names = files.scan("files").select("file", "name")
+    names = whole_files(files).select("file", "name")
     received = read.group_by("file").agg(lines=pl.len()).join(names, on="file", how="left")
     rows, n = feedback.scan(), feedback.count()
     return _table(

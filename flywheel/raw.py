@@ -2,6 +2,7 @@
 
 HOME/raw/<sha256>/<name>       the bytes as received, read-only
 HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival
+HOME/raw/<sha256>/pieces.json  of a large plain file: the runs of whole lines in which it is read, each with its digest
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import re
 import shutil
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -20,9 +21,12 @@ import orjson
 import polars as pl
 import zstandard
 
+from flywheel import pieces
 from flywheel.errors import RawChanged, RawUnreadable, RawUnsettled
-from flywheel.snapshots import file_digest, sync, write_synced
+from flywheel.pieces import Cutter, Piece, is_plain
+from flywheel.snapshots import file_digest, replace_synced, sync, write_synced
 
+PIECES = "pieces.json"
 KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".json.gz", ".json", ".parquet", ".gz", ".zst")
 BLOCK = 1 << 22
 
@@ -76,7 +80,8 @@ class RawStore:
         staged.mkdir()
         try:
             name = safe_name(source.name)
-            total, size = hashlib.sha256(), 0
+            total, size, cutter = hashlib.sha256(), 0, Cutter()
+            large = is_plain(source) and source.exists() and source.stat().st_size > pieces.PIECE
             try:
                 with source.open("rb") as src, (staged / name).open("wb") as dst:
                     before = os.fstat(src.fileno())
@@ -84,6 +89,8 @@ class RawStore:
                         total.update(block)
                         dst.write(block)
                         size += len(block)
+                        if large:
+                            cutter.feed(block)
                     dst.flush()
                     os.fsync(dst.fileno())
                     after = source.stat()
@@ -103,6 +110,8 @@ class RawStore:
             if known := self.find(digest):
                 return known, False
             probe(staged / name, source)
+            if len(cut := cutter.pieces()) > 1:
+                write_synced(staged / PIECES, orjson.dumps([*map(tuple, cut)]))
             arrival = 1 + max((f.arrival for f in self.files()), default=0)
             (staged / name).chmod(0o444)
             write_synced(
@@ -132,13 +141,55 @@ class RawStore:
             if not f.path.exists() or file_digest(f.path) != f.digest
         ]
 
+    def pieces(self, file: RawFile) -> list[Piece]:
+        """The pieces in which a file is read: a large plain one in several, any other in one.
+
+        Raises `RawChanged` when they are not known yet and the bytes are not those received.
+        """
+        if file.size <= pieces.PIECE or not is_plain(file.path):
+            return [Piece(0, 0, file.size, 1, file.digest)]
+        place = file.path.parent / PIECES
+        try:
+            found = [Piece(*told) for told in orjson.loads(place.read_bytes())]
+            if sum(p.size for p in found) == file.size:
+                return found
+        except (FileNotFoundError, orjson.JSONDecodeError, TypeError, AttributeError):
+            pass  # received by an older flywheel, or damaged: cut now
+        cutter = Cutter()
+        self.check(file)
+        with file.path.open("rb") as source:
+            while block := source.read(BLOCK):
+                cutter.feed(block)
+        replace_synced(place, orjson.dumps([*map(tuple, cutter.pieces())]))
+        return cutter.pieces()
+
+    def lines(self, file: RawFile, piece: Piece) -> Iterator[Line]:
+        """The lines of one piece; as `lines`, and at its end raises `RawChanged` if its bytes are not those received."""
+        if file.path.suffix.lower() == ".parquet" or not file.path.exists():
+            self.check(file)
+            yield from lines(file.path)
+            return
+        total = hashlib.sha256()
+        last = piece.offset + piece.size == file.size
+        try:
+            yield from lines(file.path, piece._replace(size=-1) if last else piece, total)
+        except BrokenOff:
+            self.check(file)  # what stands after the break was not read
+            raise
+        if total.hexdigest() != piece.digest:
+            raise _changed(file)
+
     def check(self, file: RawFile) -> None:
         """Raise `RawChanged`, naming the file, if its bytes are not those received."""
         if not file.path.exists() or file_digest(file.path) != file.digest:
-            raise RawChanged(
-                f"raw file {file.name} ({file.path}) no longer has the bytes it was received with. "
-                f"Restore it from a backup (sha256 {file.digest}); nothing was built from the changed bytes."
-            )
+            raise _changed(file)
+
+
+def _changed(file: RawFile) -> RawChanged:
+    return RawChanged(
+        f"raw file {file.name} ({file.path}) no longer has the bytes it was received with. "
+        f"Restore it from a backup (sha256 {file.digest}); nothing was built from the changed bytes."
+    )
 
 
 def _received(facts: Path) -> RawFile:
@@ -149,10 +200,10 @@ def _received(facts: Path) -> RawFile:
 def safe_name(name: str) -> str:
     """A file name made of letters, digits, dot, dash and underscore only, never hidden, at most 120 long.
 
-    Never `arrival.json`, the name of what is noted about the file beside it.
+    Never `arrival.json` or `pieces.json`, the names of what is noted about the file beside it.
     """
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-120:].lstrip(".") or "file"
-    return f"_{safe}" if safe == "arrival.json" else safe
+    return f"_{safe}" if safe in ("arrival.json", PIECES) else safe
 
 
 def probe(path: Path, source: Path) -> None:
@@ -212,13 +263,14 @@ def _instead(first: bytes) -> str:
         return "it is no text"
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """The lines of a file, split on `\\n` only (texts hold U+2028 and U+0085), decompressed as its name says.
+def lines(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" = None) -> Iterator[Line]:
+    """The lines of a file, or of one piece of it (to the end of the file where its size is -1), split on `\\n` only (texts hold U+2028 and U+0085), decompressed as its name says.
 
     A row of a Parquet file is one line, written as JSON; its offset is its row number. A file that breaks off gives the
-    lines before the break and then raises `BrokenOff`, which holds the rest.
+    lines before the break and then raises `BrokenOff`, which holds the rest. `total` takes the bytes of the file as they are
+    read.
     """
-    number, offset = 0, 0
+    number, offset = (piece.line - 1, piece.offset) if piece else (0, 0)
     if path.suffix.lower() == ".parquet":
         try:
             for line in _parquet_rows(path):
@@ -231,40 +283,50 @@ def lines(path: Path) -> Iterator[Line]:
         bytes
     ] = []  # of a line longer than one block; joined once, so that long lines cost no more than short ones
     try:
-        for block in _blocks(path):
+        for block in _blocks(path, piece, total):
             if b"\n" not in block:
                 rest.append(block)
                 continue
-            pieces = block.split(b"\n")
-            pieces[0] = b"".join([*rest, pieces[0]])
-            rest = [last] if (last := pieces.pop()) else []
-            for piece in pieces:
+            whole = block.split(b"\n")
+            whole[0] = b"".join([*rest, whole[0]])
+            rest = [last] if (last := whole.pop()) else []
+            for data in whole:
                 number += 1
-                yield Line(number, offset, piece)
-                offset += len(piece) + 1
+                yield Line(number, offset, data)
+                offset += len(data) + 1
     except BROKEN as e:
         raise BrokenOff(Line(number + 1, offset, b"".join(rest)), e) from None
     if rest:
         yield Line(number + 1, offset, b"".join(rest))
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" = None) -> Iterator[bytes]:
     """The content, decompressed, in blocks of bounded size, each given as soon as it is known."""
     with path.open("rb") as file:
         match path.suffix.lower():
             case ".gz":
-                yield from _gunzipped(file)
+                yield from _gunzipped(_read(file, BLOCK // 16, total))
             case ".zst":
-                yield from _unzstd(file)
+                yield from _unzstd(_read(file, 1 << 13, total))
             case _:
-                while block := file.read(BLOCK):
-                    yield block
+                if piece:
+                    file.seek(piece.offset)
+                yield from _read(file, BLOCK, total, piece.size if piece else -1)
 
 
-def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
+def _read(file: BinaryIO, step: int, total: "hashlib._Hash | None", size: int = -1) -> Iterator[bytes]:
+    """What follows in a file, or the next `size` bytes of it, step by step."""
+    while data := file.read(step if size < 0 else min(step, size)):
+        if total is not None:
+            total.update(data)
+        size -= len(data) if size > 0 else 0
+        yield data
+
+
+def _gunzipped(packed: Iterable[bytes]) -> Iterator[bytes]:
     unpack = zlib.decompressobj(wbits=31)
     begun = False
-    while data := file.read(BLOCK // 16):
+    for data in packed:
         while data:
             if unpack.eof:  # another member follows
                 unpack = zlib.decompressobj(wbits=31)
@@ -279,11 +341,11 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
             raise EOFError("the file ends before its compressed data does")
 
 
-def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+def _unzstd(packed: Iterable[bytes]) -> Iterator[bytes]:
     """A few kilobytes at a time: each can unpack to thousands of times its size."""
     unpack = zstandard.ZstdDecompressor().decompressobj()
     begun = False
-    while data := file.read(1 << 13):
+    for data in packed:
         while data:
             if unpack.eof:  # another frame follows
                 unpack = zstandard.ZstdDecompressor().decompressobj()

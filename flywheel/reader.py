@@ -1,11 +1,11 @@
-"""One raw file to four tables: its lines as rows of conversations and feedback, or in quarantine, and how many of each."""
+"""One piece of a raw file to four tables: its lines as rows of conversations and feedback, or in quarantine, and how many of each."""
 
 import datetime as dt
 import gc
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -17,7 +17,8 @@ from flywheel.errors import Unreadable
 from flywheel.exchange import EPOCH
 from flywheel.kinds import Source
 from flywheel.lineage import Tables
-from flywheel.raw import BrokenOff, Line, RawFile, RawStore, lines
+from flywheel.pieces import Piece
+from flywheel.raw import BrokenOff, Line, RawFile, RawStore
 from flywheel.records import (
     CONVERSATIONS,
     FEEDBACK,
@@ -30,6 +31,7 @@ from flywheel.records import (
     in_order,
     short_hash,
 )
+from flywheel.snapshots import Snapshot
 
 LONGEST = 32 << 20
 """Bytes of a line beyond which it is quarantined unread."""
@@ -38,11 +40,11 @@ BATCH = 4 << 20
 MICROSECOND = dt.timedelta(microseconds=1)
 BOM = b"\xef\xbb\xbf"
 
-FILES = pl.Schema(
+FILES = pl.Schema(  # a row per piece
     {
         "file": pl.String,  # sha256
         "name": pl.String,
-        "size": pl.Int64,
+        "size": pl.Int64,  # of the piece
         "lines": pl.Int64,
         "accepted": pl.Int64,
         "quarantined": pl.Int64,
@@ -62,13 +64,18 @@ EVENT = tuple(c for c in FEEDBACK if c not in ("occurred_at", "received_at", "ra
 Row = tuple[Any, ...]
 
 
-def read_file(raw: RawStore, file: RawFile, sources: Sequence[Source], secret: bytes) -> Tables:
-    """The four tables of one file. Raises `RawChanged` when its bytes are not those received."""
-    raw.check(file)
+def read_piece(raw: RawStore, file: RawFile, piece: Piece, sources: Sequence[Source], secret: bytes) -> Tables:
+    """The four tables of one piece of a file. Raises `RawChanged` when its bytes are not those received."""
     reader = Reader(file, sources, secret)
     with _without_collecting():
-        reader.take_all()
-    return reader.tables()
+        reader.take_all(raw.lines(file, piece))
+    return reader.tables(piece.size)
+
+
+def whole_files(files: Snapshot) -> pl.LazyFrame:
+    """FILES, a row per raw file: what was counted in its pieces, together."""
+    counted = pl.col("size", "lines", "accepted", "quarantined").sum()
+    return files.scan("files").group_by("file").agg(pl.col("name").first(), counted).select(FILES.names()).sort("file")
 
 
 @contextmanager
@@ -94,9 +101,10 @@ class Reader:
         self.quarantine: list[tuple[Any, ...]] = []
         self.pseudonyms: dict[str, str] = {}
 
-    def take_all(self) -> None:
+    def take_all(self, lines: Iterable[Line]) -> None:
+        """Read every line; where the file breaks off, what is left of it goes to quarantine."""
         try:
-            for line in lines(self.file.path):
+            for line in lines:
                 self.take(line)
         except BrokenOff as e:
             self.lines += 1
@@ -170,9 +178,10 @@ class Reader:
                 self.rows[table] = []
         self.held = 0
 
-    def tables(self) -> Tables:
+    def tables(self, size: int = 0) -> Tables:
+        """What was read; `size`: of how many bytes of the file."""
         refused = len(self.quarantine)
-        counts = (self.file.digest, self.file.name, self.file.size, self.lines, self.lines - refused, refused)
+        counts = (self.file.digest, self.file.name, size, self.lines, self.lines - refused, refused)
         return {
             "conversations": _joined(self.frames["conversations"], CONVERSATIONS),
             "feedback": _joined(self.frames["feedback"], FEEDBACK),

@@ -8,9 +8,10 @@ import orjson
 import polars as pl
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flywheel import pieces
 from flywheel import raw as raw_module
 from flywheel.errors import RawChanged, RawUnreadable
 from flywheel.raw import BrokenOff, RawStore, lines, refuse_no_log, safe_name
@@ -119,6 +120,7 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         (".hidden", "hidden"),
         ("...", "file"),
         ("arrival.json", "_arrival.json"),
+        ("pieces.json", "_pieces.json"),
         ("é" * 200 + ".gz", "_" * 117 + ".gz"),
     ],
 )
@@ -126,6 +128,7 @@ def test_safe_name(name, safe):
     assert safe_name(name) == safe
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\n", b"")), max_size=8),
     st.booleans(),
@@ -143,6 +146,56 @@ def test_lines_are_where_they_say(tmp_path_factory, pieces, ends, suffix, block)
         assert data[line.offset : line.offset + len(line.data)] == line.data
     expected = data.split(b"\n")
     assert [line.data for line in found] == (expected if expected[-1] else expected[:-1])
+
+
+def piecewise(kept, file):
+    return [line for piece in kept.pieces(file) for line in kept.lines(file, piece)]
+
+
+@pytest.mark.parametrize("data", [b"one\n\ntwo\r\nthree\n", b"one\ntwo", b"\n\n\n", b"x" * 99, b""])
+@pytest.mark.parametrize("size", [1, 2, 4, 5, 1000])
+def test_the_lines_of_all_pieces_are_the_lines_of_the_file(tmp_path, monkeypatch, data, size):
+    monkeypatch.setattr(pieces, "PIECE", size)
+    kept = store(tmp_path)
+    file, _ = kept.keep(wrote(tmp_path / "a.jsonl", data))
+    assert piecewise(kept, file) == list(lines(file.path))
+    (file.path.parent / "pieces.json").unlink(missing_ok=True)  # as an older flywheel left it
+    assert piecewise(kept, file) == list(lines(file.path))
+
+
+@pytest.mark.parametrize("suffix", sorted(PACK))
+@pytest.mark.parametrize(
+    "changed", [b"one\ntwo\nthrew\n", b"one\ntwo\nthree\nfour\n", b"one\ntwo\n", b"oneoneone\ntwo\nthree\n"]
+)
+def test_a_changed_byte_is_noticed_where_it_is_read(tmp_path, monkeypatch, suffix, changed):
+    monkeypatch.setattr(pieces, "PIECE", 2)
+    kept = store(tmp_path)
+    file, _ = kept.keep(wrote(tmp_path / f"a{suffix}", PACK[suffix](b"one\ntwo\nthree\n")))
+    cut = kept.pieces(file)
+    assert len(cut) == (3 if suffix == ".jsonl" else 1)
+    file.path.chmod(0o644)
+    file.path.write_bytes(PACK[suffix](changed))
+    noticed = 0
+    for one in cut:
+        try:
+            list(kept.lines(file, one))
+        except RawChanged:
+            noticed += 1
+    assert noticed
+
+
+def test_a_file_that_is_gone_or_changed_before_it_was_cut_is_named(tmp_path, monkeypatch):
+    kept = store(tmp_path)
+    file, _ = kept.keep(wrote(tmp_path / "a.jsonl", b"one\ntwo\n"))
+    (piece,) = kept.pieces(file)
+    file.path.chmod(0o644)
+    file.path.write_bytes(b"one\ntwi\n")
+    monkeypatch.setattr(pieces, "PIECE", 2)
+    with pytest.raises(RawChanged, match=r"a\.jsonl"):
+        kept.pieces(file)
+    file.path.unlink()
+    with pytest.raises(RawChanged, match=r"a\.jsonl"):
+        list(kept.lines(file, piece))
 
 
 def test_only_newline_ends_a_line(tmp_path):

@@ -438,7 +438,7 @@ def _manifest(
         "formats": list(written),
         "format_versions": format_versions(wanted),
         "inputs": [r.model_dump() for r in candidate.derivation.inputs],
-        "raw_files": [p.name for p in raw.parts] if raw else [],
+        "raw_files": sorted({p.name.partition("-")[0] for p in raw.parts}) if raw else [],
         "derivation": [
             {"name": s.name, "version": s.version, **_cause(s.derivation)} for s in (candidate, *context.chain)
         ],

@@ -12,9 +12,10 @@ import polars as pl
 
 from flywheel.errors import FlywheelError, nearest
 from flywheel.exchange import to_json
+from flywheel.kinds import Source
 from flywheel.lineage import Dataset, Derivation, Part, SnapshotRef, Step, Tables, cause
-from flywheel.raw import RawStore
-from flywheel.reader import RAW_FILES, read_file
+from flywheel.raw import RawFile, RawStore
+from flywheel.reader import RAW_FILES, read_piece, whole_files
 from flywheel.records import CONVERSATIONS, FEEDBACK, SET_ASIDE, digests, short_hash
 from flywheel.snapshots import Snapshot, StoredPart
 from flywheel.sources import SOURCES
@@ -40,11 +41,13 @@ RECONCILED = pl.Schema(
 )
 
 
-# --- raw files: one part per file
+# --- raw files: one part per piece of a file
 
 
 def read_files(raw: RawStore, secret: bytes, only_source: str | None = None) -> Dataset:
-    """`raw_files`: every line of every file as a row or in quarantine; a part per file, in the order of arrival.
+    """`raw_files`: every line of every file as a row or in quarantine; a part per piece of a file.
+
+    A part has the name of its file, which is its digest, and where a file has several pieces the number of the piece.
 
     `only_source` names the one source to read with, instead of detecting it line by line.
     """
@@ -59,14 +62,7 @@ def read_files(raw: RawStore, secret: bytes, only_source: str | None = None) -> 
     return Dataset(
         name="raw_files",
         schemas=RAW_FILES,
-        parts=[
-            Part(
-                f.digest,
-                cause("raw_file", f.digest, f.name, list(steps), key_id),
-                partial(read_file, raw, f, sources, secret),
-            )
-            for f in files
-        ],
+        parts=[part for file in files for part in _parts(raw, file, sources, secret)],
         derivation=Derivation(
             operation="read_files",
             inputs=tuple(SnapshotRef(name=f"raw:{f.name}", version=f.digest) for f in files),
@@ -74,6 +70,20 @@ def read_files(raw: RawStore, secret: bytes, only_source: str | None = None) -> 
         ),
         notes={"pseudonym_key": key_id},
     )
+
+
+def _parts(raw: RawStore, file: RawFile, sources: Sequence[Source], secret: bytes) -> list[Part]:
+    """The parts of one file: its name says which lines it may hold, so that it decides the content as its bytes do."""
+    pieces = raw.pieces(file)
+    by = [[source.step() for source in sources], short_hash(secret)]
+    return [
+        Part(
+            file.digest if len(pieces) == 1 else f"{file.digest}-{piece.number:05}",
+            cause("raw_file", file.digest, file.name, *by, *(piece if len(pieces) > 1 else ())),
+            partial(read_piece, raw, file, piece, sources, secret),
+        )
+        for piece in pieces
+    ]
 
 
 # --- one row per id: which line stands, which say it again, which contradict it
@@ -324,7 +334,7 @@ def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> p
         .agg(**{fate: (pl.col("fate") == n).sum().cast(pl.Int64) for fate, n in rank.items()})
     )
     return (
-        files.scan("files")
+        whole_files(files)
         .drop("accepted")
         .join(counts, on="file", how="left")
         .with_columns(pl.col(*rank).fill_null(0))

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel import reader
+from flywheel import pieces, reader
 from flywheel.errors import FlywheelError, RawChanged
 from flywheel.labels import FeedbackPolicy
 from flywheel.raw import RawStore
+from flywheel.reader import whole_files
 from flywheel.snapshots import Snapshot, Store
 from flywheel.sources import SOURCES
 from flywheel.stages import ingest
@@ -366,6 +367,24 @@ log_lines = st.lists(
     min_size=1,
     max_size=10,
 )
+
+
+@settings(max_examples=15, deadline=None)
+@given(log_lines, st.integers(1, 900), st.sampled_from([b"", b"\xef\xbb\xbf"]), st.sampled_from([b"\n", b"\r\n"]))
+def test_rows_do_not_depend_on_the_pieces_in_which_a_file_is_read(lines, size, mark, end):
+    data = mark + end.join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    found = []
+    for piece in (pieces.PIECE, size):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pieces, "PIECE", piece)
+            home = Home(Path(folder))
+            digest = home.drop_bytes("a.jsonl", data)
+            home.run()
+            report = ingest.ingest_report(home.files, home.conversations, home.feedback, [digest])
+            refused = home.files.scan("quarantine").sort("line").collect()
+            found.append((home.rows(), home.events(), refused, whole_files(home.files).collect(), report, home.aside()))
+    for whole, cut in zip(*found, strict=True):
+        assert whole.equals(cut) if isinstance(whole, pl.DataFrame) else whole == cut
 
 
 @settings(max_examples=20, deadline=None)
