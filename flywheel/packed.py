@@ -32,10 +32,6 @@ class Packed:
     starts: Counts
     """Where each text begins, and the end of the last."""
 
-    def sums(self, flags: npt.NDArray[Any]) -> Counts:
-        """Of a number for each byte: its sum over each text."""
-        return np.asarray(np.add.reduceat(flags, self.starts[:-1], dtype=np.int64))
-
     @cached_property
     def histogram(self) -> Counts:
         """How often each byte occurs in each text, the newline behind it left out; one row of 256 for each text."""
@@ -51,10 +47,15 @@ class Packed:
         """The words of all texts, in order."""
         kind = np.take(_KINDS, self.data)
         held = kind != _SPACE
+        leads = np.flatnonzero(kind == _LEAD)  # each begins a character of three bytes, which is a word
+        if not len(leads):
+            # Every text ends with white space, so the places where it begins or ends are ends and starts by turns.
+            edges = np.flatnonzero(held[1:] != held[:-1]) + 1
+            edges = np.concatenate([np.zeros(1, np.int64), edges]) if held[0] else edges
+            return Words(self, edges[::2], edges[1::2])
         starts, ends = held.copy(), held.copy()
         starts[1:] &= ~held[:-1]
         ends[:-1] &= ~held[1:]
-        leads = np.flatnonzero(kind == _LEAD)  # each begins a character of three bytes, which is a word
         for flags, here in ((starts, leads), (starts, leads + 3), (ends, leads - 1), (ends, leads + 2)):
             inside = here[(here >= 0) & (here < len(held))]
             flags[inside] |= held[inside]
@@ -77,7 +78,8 @@ class Words:
     @cached_property
     def owner(self) -> Counts:
         """The text each word is of."""
-        return np.asarray(np.searchsorted(self.texts.starts, self.starts, side="right") - 1)
+        first = np.searchsorted(self.starts, self.texts.starts)
+        return np.repeat(np.arange(len(first) - 1), np.diff(first))
 
     @cached_property
     def lengths(self) -> Counts:
@@ -126,7 +128,7 @@ def packed(texts: pl.Series) -> Iterator[Packed]:
     at = 0
     while at < len(sizes):
         end = max(at + 1, int(np.searchsorted(starts, starts[at] + AT_ONCE, side="right")) - 1)
-        joined = texts.slice(at, end - at).str.join("\n").item().encode() + b"\n"
+        joined = texts.slice(at, end - at).str.join("\n").cast(pl.Binary).item() + b"\n"
         yield Packed(np.frombuffer(joined, np.uint8), starts[at : end + 1] - starts[at])
         at = end
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.packed import Counts, Packed, packed
+from flywheel.packed import Counts, Packed, Words, packed
 from flywheel.records import last_reply
 
 Numbers = npt.NDArray[Any]
@@ -59,10 +59,10 @@ class Texture(Signal, frozen=True):
 
     def _searched(self, texts: pl.Series, counted: Mapping[str, Numbers]) -> dict[str, Numbers]:
         """What takes a regular expression, asked only of texts that may hold it."""
-        foreign, many = counted["chars"] < counted["bytes"], np.ones(len(texts), np.bool_)
-        dots = texts.str.contains_any(["...", "…"]).to_numpy()
+        foreign = counted["chars"] < counted["bytes"]
+        dots = texts.str.contains("...", literal=True).to_numpy() | foreign
         return {
-            "bullets": _matches(texts, many, BULLET),
+            "bullets": _matches("\n" + texts, counted["lines"] > 0, BULLET),
             "ellipses": _matches(texts, dots, ELLIPSIS),
             "particles": _matches(texts, foreign, PARTICLE),
             "garbled": _matches(texts, foreign, GARBLED) + counted["controls"],
@@ -88,7 +88,7 @@ class Texture(Signal, frozen=True):
         return {c: col(c).cast(pl.Int32) for c in COUNTS} | {s: shares[s] for s in SHARES}
 
 
-BULLET = r"(?m)^[ \t]*(?:[-*+•●▪‣·◦]|[0-9]{1,3}[.)])[ \t]"
+BULLET = r"\n[ \t]*(?:[-*+•●▪‣·◦]|[0-9]{1,3}[.)])[ \t]"
 ELLIPSIS = r"(?m)(?:\.\.\.|…)[ \t\r]*$"
 PARTICLE = (
     r"[\x{ac00}-\x{d7a3}](?:은|는|이|가|을|를|에|의|도|로|와|과|서|고|며|면|게|지|다|요|죠|까)"
@@ -136,12 +136,11 @@ def _counted(texts: Packed, long: int) -> dict[str, Numbers]:
     counts = dict(zip(_MEMBERS, classes, strict=True))
     short = np.flatnonzero(words.lengths <= 4)
     stop = short[np.isin(words.heads(short) | _CASE, _STOP)]
-    lettered = np.bitwise_or.reduceat(np.take(_LETTER, texts.data), words.starts) if len(words.starts) else np.zeros(0)
     return counts | {
         "bytes": sizes,
         "entropy": _entropy(bytes_, sizes),
         "words": words.per_text(),
-        "lettered": words.per_text(lettered),
+        "lettered": words.per_text(_lettered(words)),
         "stop_words": np.bincount(words.owner[stop], minlength=len(sizes)),
         "long_words": np.bincount(words.owner[words.lengths >= long], minlength=len(sizes)),
         **_lines(texts),
@@ -155,18 +154,33 @@ def _lines(texts: Packed) -> dict[str, Counts]:
     if len(rest):
         chars -= np.bincount(np.searchsorted(texts.lines, rest, side="right") - 1, minlength=len(chars))
     owner = np.searchsorted(texts.starts, texts.lines, side="right") - 1
-    lines = np.searchsorted(texts.lines, texts.words.starts, side="right") - 1
-    held = lines[np.flatnonzero(np.diff(lines, prepend=-1))]
+    words = np.append(texts.words.starts, len(texts.data))
+    held = words[np.searchsorted(words, texts.lines)] < np.append(texts.lines[1:], len(texts.data))
     longest = np.maximum.reduceat(chars, np.flatnonzero(np.diff(owner, prepend=-1)))
     return {"lines": np.bincount(owner[held], minlength=len(longest)), "longest_line": longest}
 
 
+def _lettered(words: Words) -> npt.NDArray[np.bool_]:
+    """Whether each word holds a letter. Most begin with one, so the others are looked at byte by byte, for sixteen bytes."""
+    data, told = words.texts.data, np.zeros(len(words.starts), np.bool_)
+    left = np.arange(len(words.starts))
+    for at in range(16):
+        told[left] = np.take(_LETTER, data[words.starts[left] + at])
+        left = left[~told[left] & (words.lengths[left] > at + 1)]
+        if not len(left):
+            return told
+    for word in left.tolist():
+        told[word] = np.take(_LETTER, data[words.starts[word] : words.ends[word]]).any()
+    return told
+
+
 def _entropy(histogram: Counts, sizes: Counts) -> Numbers:
     """Bits a byte, of texts of so many bytes."""
-    cells = np.flatnonzero(histogram)
-    counts = histogram.ravel()[cells].astype(np.float64)
+    inside = np.take(_C_LOG_C, np.minimum(histogram, len(_C_LOG_C) - 1)).sum(axis=1)
+    for text in np.flatnonzero(sizes >= len(_C_LOG_C)).tolist():
+        counts = np.maximum(histogram[text], 1)
+        inside[text] = (counts * np.log2(counts)).sum()
     some = np.maximum(sizes, 1)
-    inside = np.bincount(cells >> 8, counts * np.log2(counts), minlength=len(sizes))
     return np.round(np.log2(some) - inside / some, 6)
 
 
@@ -193,13 +207,13 @@ def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 
 _AT = np.arange(256)
 _TEXT = _AT[(_AT < 0x80) | (_AT > 0xBF)]  # the first byte of each character
-_LETTER = ((_AT >= 0x80) | ((_AT | 32) >= 97) & ((_AT | 32) <= 122)).astype(np.uint8)
+_LETTER = (_AT >= 0x80) | ((_AT | 32) >= 97) & ((_AT | 32) <= 122)
 _MEMBERS: Mapping[str, Sequence[int]] = {
     "chars": _TEXT.tolist(),
     "spaces": [9, 10, 13, 32],
     "symbols": [ord(c) for c in "#$%&*+/<>@[\\]^_`{}~="],
     "capitals": range(65, 91),
-    "letters": _TEXT[_LETTER[_TEXT] > 0].tolist(),
+    "letters": _TEXT[_LETTER[_TEXT]].tolist(),
     "controls": [*range(9), 11, 12, *range(14, 32), 127],
 }
 _CLASSES = np.zeros((256, len(_MEMBERS)))
@@ -209,5 +223,6 @@ _NOTHING: Mapping[str, Numbers] = dict.fromkeys(
     (*_MEMBERS, "bytes", "entropy", "words", "lettered", "stop_words", "long_words", "lines", "longest_line"),
     np.zeros(0, np.int64),
 )
+_C_LOG_C = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
 _CASE = np.uint64(0x20202020)
 _STOP = np.array([int.from_bytes(w.encode() + b" " * (4 - len(w)), "little") for w in STOP_WORDS], np.uint64) | _CASE
