@@ -160,15 +160,18 @@ def _lines(texts: Packed) -> dict[str, Counts]:
     return {"lines": np.bincount(owner[held], minlength=len(longest)), "longest_line": longest}
 
 
-def _lettered(words: Words) -> npt.NDArray[np.bool_]:
+def _lettered(words: Words) -> Numbers:
     """Whether each word holds a letter. Most begin with one, so the others are looked at byte by byte, for sixteen bytes."""
-    data, told = words.texts.data, np.zeros(len(words.starts), np.bool_)
-    left = np.arange(len(words.starts))
-    for at in range(16):
-        told[left] = np.take(_LETTER, data[words.starts[left] + at])
-        left = left[~told[left] & (words.lengths[left] > at + 1)]
+    data = words.texts.data
+    told = np.take(_LETTER, data[words.starts])
+    left = np.flatnonzero(~told)
+    for at in range(1, 16):
+        left = left[words.lengths[left] > at]
         if not len(left):
             return told
+        found = np.take(_LETTER, data[words.starts[left] + at])
+        told[left[found]] = True
+        left = left[~found]
     for word in left.tolist():
         told[word] = np.take(_LETTER, data[words.starts[word] : words.ends[word]]).any()
     return told
@@ -181,7 +184,7 @@ def _entropy(histogram: Counts, sizes: Counts) -> Numbers:
         counts = np.maximum(histogram[text], 1)
         inside[text] = (counts * np.log2(counts)).sum()
     some = np.maximum(sizes, 1)
-    return np.round(np.log2(some) - inside / some, 6)
+    return np.asarray(np.round(np.log2(some) - inside / some, 6))
 
 
 def _matches(texts: pl.Series, may: Numbers, pattern: str) -> Counts:
