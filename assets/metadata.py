@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from flywheel import plots
+from flywheel import clusters, plots
 from flywheel.catalog import Catalog
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import Release
 
-ROWS = 12
+ROWS, FEW = 12, 5
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Shown = dict[str, dg.MetadataValue]
 Figure = Callable[[Snapshot, Sequence[Snapshot]], str]
@@ -34,6 +34,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     if (counted := reasons(snapshot)).height:
         shown["reasons"] = table_of(counted)
     shown |= noted(snapshot)
+    shown |= thinned(snapshot, before)
     shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
     shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
     shown["parts_reused"] = dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made))
@@ -74,6 +75,20 @@ def selection(notes: Mapping[str, Any]) -> Shown:
             shown[f"selection_{name}"] = table_of(pl.DataFrame(notes[name]))
     told = {k: v for k, v in notes.items() if not isinstance(v, list)}
     return shown | {"selection": table_of(pl.DataFrame([told]))}
+
+
+def thinned(snapshot: Snapshot, before: Sequence[Snapshot]) -> Shown:
+    """Of the pool: its largest clusters of duplicates, and how leaving the copies out shifted what it consists of."""
+    axes = clusters.known_axes(snapshot, before) if snapshot.name == "curated" else []
+    if not axes:
+        return {}
+    largest = clusters.clusters(snapshot).head(FEW).drop("members")
+    shifts = [clusters.shift(snapshot, before, a) for a in axes]
+    most = max(shifts, key=lambda s: s["shift"].abs().max() or 0.0)
+    told = pl.concat(s.head(2) for s in shifts).select("axis", "value", *clusters.SHIFT.names()[4:])
+    drawn = plots.bars(named(most.select("value", "after")), most["before"].to_list())
+    shown = {f"{most['axis'][0]}_kept_of_before": dg.MetadataValue.md(drawn)} if drawn else {}
+    return shown | {"shift": table_of(told), "largest_clusters": table_of(largest)}
 
 
 def reasons(snapshot: Snapshot) -> pl.DataFrame:

@@ -194,6 +194,24 @@ def quarantine(limit: int, reason: str | None, home_path: str | None, as_json: b
     )
 
 
+@cli.command(short_help="The largest groups of duplicates, and what leaving them out shifts.")
+@click.option("--axis", "axes", multiple=True, metavar="COLUMN", help="A column to compare by; may be repeated.")
+@click.option("--limit", default=12, show_default=True, help="Groups, and values of each axis, to print.")
+@shared
+def clusters(axes: tuple[str, ...], limit: int, home_path: str | None, as_json: bool) -> None:
+    """The largest groups of duplicates with the row kept of each, and the shares of each value before and after.
+
+    Without --axis: language, app, model and the words of the reply.
+
+    \b
+    Example: flywheel clusters --axis language --axis app
+    """
+    from flywheel import clusters as of
+
+    found = of.report(Home.open(home_path).store, axes, limit)
+    tell(found, as_json, report.cluster_report(found))
+
+
 @cli.command(short_help="What a filter would reject, before it is enabled.")
 @click.argument("rule")
 @click.option("--limit", default=10, show_default=True, help="Ids to show.")

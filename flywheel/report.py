@@ -263,6 +263,22 @@ def diagnoses(found: Sequence[Fact]) -> RenderableType:
     return table
 
 
+def cluster_report(found: Fact) -> RenderableType:
+    """The largest clusters, and each axis before and after the copies were left out."""
+    removed = ", ".join(f"{plain(reason)} {n:,}" for reason, n in found["removed"].items())
+    counted = f"{found['rows_before']:,} rows, {found['rows_after']:,} kept; {found['clusters']:,} stand for others"
+    largest = _table(("kept", False), ("rows", True), ("why the others went", False), ("least similar", True))
+    for c in found["largest"]:
+        alike = "–" if c["similarity"] is None else f"{c['similarity']:.3f}"
+        largest.add_row(Text(plain(c["kept"])), f"{c['rows']:,}", Text(plain(", ".join(c["reasons"]))), alike)
+    shifts = _table(("axis", False), ("value", False), ("before", True), ("after", True), ("shift", True))
+    for s in found["shift"]:
+        shares = [f"{s[side]:,} ({s[f'share_{side}']:.1%})" for side in ("before", "after")]
+        shifts.add_row(s["axis"], Text(plain(s["value"])), *shares, f"{100 * s['shift']:+.1f}")
+    said = Text(counted + (f" ({removed})" if removed else ""))
+    return Group(said, _heading("Largest clusters"), largest, _heading("Before and after, shift in points"), shifts)
+
+
 def quarantined(lines: Sequence[Fact], total: int) -> RenderableType:
     """Quarantined lines, escaped."""
     text = Text()

@@ -3,14 +3,17 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 
 import orjson
+import polars as pl
 import pytest
 
 from flywheel.__main__ import cli, run
 from flywheel.home import Home
+from tests.pools import snapshot
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMMANDS = (
@@ -24,6 +27,7 @@ COMMANDS = (
     "up",
     "demo",
     "quarantine",
+    "clusters",
     "preview",
     "lint-prompt",
 )
@@ -118,6 +122,7 @@ def test_help_lists_the_exit_codes(capsys):
         ["diff", "s"],
         ["up"],
         ["quarantine"],
+        ["clusters"],
         ["preview", "use = 1"],
         ["lint-prompt", "s", "p"],
     ],
@@ -295,6 +300,34 @@ def test_why_after_a_real_ingest(home, logs, capsys):
     assert "the same again in line" in capsys.readouterr().out
     assert run(["why", "req_33", "--home", str(home.path)]) == 1
     assert "Nearest: " in capsys.readouterr().err
+
+
+def test_row_138_clusters_before_and_after(home, capsys):
+    """Five rows in the clusters {1, 3, 4}, {2} and {5}: 1, 2 and 5 are kept, red falls from 60% to a third."""
+    rows = pl.DataFrame({"id": list("12345"), "app": ["red", "blue", "red", "red", "\x1b[31mgreen"]})
+    gone = pl.DataFrame(
+        {"id": ["3", "4"], "reasons": [["exact_duplicate"]] * 2, "instead": ["1"] * 2, "similarity": [1.0, 1.0]}
+    )
+    snapshot(home.store, "screened", {"rows": rows})
+    snapshot(home.store, "signals", {"rows": rows.select("id")})
+    snapshot(home.store, "curated", {"rows": rows.filter(~pl.col("id").is_in(["3", "4"])), "rejected": gone})
+    code, found = said(capsys, "clusters", "--home", home.path)
+    assert code == 0
+    assert [(c["kept"], c["members"]) for c in found["largest"]] == [("1", ["3", "4"])]
+    red = next(s for s in found["shift"] if s["value"] == "red")
+    assert (red["before"], red["after"], red["share_before"], red["share_after"]) == (3, 1, 0.6, 0.333333)
+    assert run(["clusters", "--home", str(home.path), "--axis", "app"]) == 0
+    text = capsys.readouterr().out
+    assert "5 rows, 3 kept; 1 stand for others (exact_duplicate 2)" in text
+    assert re.search(r"red +3 \(60.0%\) +1 \(33.3%\) +-26.7", text)
+    assert "\x1b" not in text
+    assert run(["clusters", "--home", str(home.path), "--axis", "ap"]) == 2
+    assert 'there is no axis "ap". Did you mean "app"?' in capsys.readouterr().err
+
+
+def test_clusters_before_the_first_build(home, capsys):
+    assert run(["clusters", "--home", str(home.path)]) == 1
+    assert "has not been made yet. Run: flywheel build" in capsys.readouterr().err
 
 
 def test_diff_of_a_set_there_is_not(home, capsys):

@@ -19,6 +19,7 @@ class InnerRepeat(Signal, frozen=True):
 
     use: Literal["inner_repeat"] = "inner_repeat"
     on_request: ClassVar[bool] = True
+    when_read: ClassVar[bool] = True
     gives: ClassVar[Mapping[str, Any]] = {"inner_repeat": pl.Float64}
     level: Literal["paragraph", "sentence"] = "paragraph"
     min_letters: int = Field(default=20, ge=1)

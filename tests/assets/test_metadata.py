@@ -14,6 +14,7 @@ from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part, cause
 from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.export import Release
+from tests.pools import snapshot
 
 HOSTILE = "![x](http://evil/b.png)<script>alert(1)</script>"
 ALL = ("raw_files", "conversations", "feedback", "labels", "measurements", "signals", "screened", "curated", "answers")
@@ -68,9 +69,33 @@ def test_every_dataset_has_its_count_and_its_figure(built: Home, asset: str) -> 
 
 @pytest.mark.slow
 def test_the_pool_is_shown_from_the_first_conversation_on(built: Home) -> None:
-    (figure,) = markdown(describe(built.store.head("curated"), [built.store.head("screened")]))
+    shown = describe(built.store.head("curated"), [built.store.head("screened")])
+    figure = str(shown["from_conversations_to_pool"].value)
     assert "%3Econversations 24%3C" in figure
     assert "%3Eafter the filters 24%3C" in figure
+
+
+def test_row_138_the_pool_shows_its_clusters_and_what_leaving_them_out_shifted(tmp_path: Path) -> None:
+    apps = [f"{HOSTILE} {i % 40}" for i in range(200)]
+    rows = pl.DataFrame(
+        {"id": [f"{i:03}" + "x" * 90 for i in range(200)], "app": apps, "model": apps, "language": apps}
+    )
+    gone = rows.head(100).select("id", reasons=pl.lit(["near_duplicate"]), instead=rows["id"].tail(100), similarity=0.9)
+    store = Store(tmp_path)
+    screened = snapshot(store, "screened", {"rows": rows, "rejected": rows.select("id", reasons=pl.lit(["x"])).clear()})
+    curated = snapshot(store, "curated", {"rows": rows.tail(100), "rejected": gone})
+    shown = describe(curated, [screened])
+    shifted, largest = shown["shift"], shown["largest_clusters"]
+    assert isinstance(shifted, dg.TableMetadataValue)
+    assert isinstance(largest, dg.TableMetadataValue)
+    assert [r.data["axis"] for r in shifted.records] == ["language", "language", "app", "app", "model", "model"]
+    assert len(largest.records) == 5
+    assert largest.records[0].data["rows"] == 2
+    figure = shown["language_kept_of_before"]
+    assert isinstance(figure, dg.MarkdownMetadataValue)
+    assert "3 of 5" in str(figure.value) or "2 of 5" in str(figure.value)
+    assert size(shown) < 10_000
+    assert all("evil/" not in text for text in markdown(shown))
 
 
 @pytest.mark.slow
