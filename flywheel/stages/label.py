@@ -11,7 +11,7 @@ import polars as pl
 
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.records import canonical, conform, short_hash
+from flywheel.records import conform, short_hash
 from flywheel.snapshots import Snapshot
 
 WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "regeneration": 0.5}
@@ -30,7 +30,7 @@ def label(conversations: Snapshot, feedback: Snapshot, settings: FeedbackPolicy)
         "day", as_dict=True, include_key=True
     )
     parts = [
-        Part(str(day), cause("label", settings, _digest(rows)), partial(_fold, rows, settings))
+        Part(str(day), cause("label", settings, day_digest(rows)), partial(_fold, rows, settings))
         for (day,), rows in sorted(days.items(), key=lambda kv: str(kv[0]))
     ]
     watermark = events["received_at"].max()
@@ -54,30 +54,41 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     An event names a call by the application's id, by the id the model's server gave, or by ours; or it names a session, and
     then speaks of the session's newest call before it.
     """
+    to_session = pl.col("target_kind") == "conversation"
+    spoken = pl.concat(
+        [
+            events.filter(~to_session).select(name="target_id"),
+            events.select(name="chosen_id"),
+            events.select(name=pl.col("others").explode()),
+        ]
+    )
+    whole_call = pl.lit(0, dtype=pl.Int32)
+    called = pl.concat(
+        [
+            calls.select(name="native_id", choice="choice", id="id", call_day="day", rank=pl.lit(0)),
+            calls.select(name="id", choice=whole_call, id="id", call_day="day", rank=pl.lit(1)),
+            calls.select(name="response_id", choice="choice", id="id", call_day="day", rank=pl.lit(2)),
+        ]
+    )
     names = (
-        pl.concat(
-            [
-                calls.select(name="native_id", choice="choice", id="id", call_day="day", rank=pl.lit(0)),
-                calls.select(name="id", choice=pl.lit(0, dtype=pl.Int32), id="id", call_day="day", rank=pl.lit(1)),
-                calls.select(name="response_id", choice="choice", id="id", call_day="day", rank=pl.lit(2)),
-            ]
-        )
-        .drop_nulls("name")
+        called.join(spoken.unique(), on="name", how="semi")  # events speak of few calls
         .sort("rank", "id")
         .unique(["name", "choice"], keep="first", maintain_order=True)
         .drop("rank")
     )
     first_choice = names.filter(pl.col("choice") == 0).select("name", row="id")
     of_calls = (
-        events.filter(pl.col("target_kind") != "conversation")
+        events.filter(~to_session)
         .with_columns(pl.col("choice").fill_null(0))
         .join(names, left_on=["target_id", "choice"], right_on=["name", "choice"], how="left")
     )
-    replies = calls.sort("occurred_at", "turn", "id").select(
-        "conversation_id", "choice", "occurred_at", "id", call_day="day"
+    replies = (
+        calls.join(events.filter(to_session), left_on="conversation_id", right_on="target_id", how="semi")
+        .sort("occurred_at", "turn", "id")
+        .select("conversation_id", "choice", "occurred_at", "id", call_day="day")
     )
     of_sessions = (
-        events.filter(pl.col("target_kind") == "conversation")
+        events.filter(to_session)
         .with_columns(pl.col("choice").fill_null(0))
         .sort("occurred_at", "feedback_id")
         .join_asof(
@@ -91,9 +102,9 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     )
     found = pl.concat([of_calls, of_sessions], how="diagonal")
     others = (
-        found.select("feedback_id", "others")
-        .explode("others")
-        .with_columns(position=pl.int_range(pl.len()).over("feedback_id"))
+        found.filter(pl.col("others").list.len() > 0)
+        .select("feedback_id", "others", position=pl.int_ranges(0, pl.col("others").list.len()))
+        .explode("others", "position")
         .join(first_choice, left_on="others", right_on="name", how="left")
         .sort("feedback_id", "position")
         .group_by("feedback_id", maintain_order=True)
@@ -106,12 +117,11 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _digest(events: pl.DataFrame) -> str:
+def day_digest(events: pl.DataFrame) -> str:
     """What decides a day's labels: each event's content, when it was heard, and which rows it was resolved to."""
-    columns = ["feedback_id", "digest", "received_at", "id", "chosen", "other_rows"]
-    return short_hash(
-        canonical([[str(v) for v in row] for row in events.select(columns).sort("feedback_id").iter_rows()])
-    )
+    ids = pl.col("other_rows").list.eval(pl.element().fill_null("")).list.join(" ")
+    told = events.select("feedback_id", "digest", pl.col("received_at").to_physical(), "id", "chosen", ids)
+    return short_hash(told.sort("feedback_id").write_csv())
 
 
 def _fold(events: pl.DataFrame, settings: FeedbackPolicy) -> Tables:

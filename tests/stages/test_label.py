@@ -7,7 +7,7 @@ import pytest
 
 from flywheel.labels import LEDGER, FeedbackPolicy
 from flywheel.records import FEEDBACK
-from flywheel.stages.label import compare, fold, resolve, settle
+from flywheel.stages.label import compare, day_digest, fold, resolve, settle
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
@@ -170,3 +170,25 @@ def test_feedback_on_a_session_speaks_of_the_call_before_it() -> None:
         "b": "log:r3",
         "c": None,
     }
+
+
+def test_the_key_of_a_day_changes_with_all_that_decides_it_and_not_with_the_order() -> None:
+    """Content, arrival, and which rows an event speaks of: its call, the one chosen, each of the others in its place."""
+    later = NOON + dt.timedelta(minutes=1)
+    one = {
+        "feedback_id": "a",
+        "digest": "d",
+        "received_at": NOON,
+        "id": "r1",
+        "chosen": None,
+        "other_rows": ["x", None],
+    }
+    two = one | {"feedback_id": "b", "other_rows": None}
+    schema = pl.Schema(
+        dict.fromkeys(one, pl.String) | {"received_at": pl.Datetime("us", "UTC"), "other_rows": pl.List(pl.String)}
+    )
+    changes = [{"digest": "e"}, {"received_at": later}, {"id": None}, {"chosen": "r2"}]
+    changes += [{"other_rows": rows} for rows in ([None, "x"], ["x"], ["x", "y"], [], None)]
+    keys = [day_digest(pl.DataFrame([one | change, two], schema=schema)) for change in ({}, *changes)]
+    assert keys[0] == day_digest(pl.DataFrame([two, one], schema=schema))
+    assert keys[0] not in keys[1:]
