@@ -11,6 +11,7 @@ from flywheel.reader import RAW_FILES
 from flywheel.recipe import Recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
 from flywheel.sets import EXAMPLES
+from flywheel.stages.review import REVIEW
 
 MEANINGS: Mapping[str, str] = {
     **COLUMNS,
@@ -114,6 +115,8 @@ MEANINGS: Mapping[str, str] = {
     "raw_score": "the score as given",
     "signal": "which kind of feedback made it an example",
     "weight": "how much it counts",
+    "queue": "why it is here: held back for a person, or asked for by a batch",
+    "priority": "1 is looked at first",
     "group": "what stays on one side of the split together",
 }
 """Column -> what it means."""
@@ -136,6 +139,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         "signals": key | alone | corpus,
         "screened": {**CONVERSATIONS, **undesired},
         "curated": pool | undesired,
+        "review": REVIEW,
         **{s.name: EXAMPLES for s in recipe.sets},
     }
     return {asset: described(columns) for asset, columns in tables.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import assemble, curate, export, ingest, label, measure
+from assets import assemble, curate, export, ingest, label, measure, review
 from assets.columns import columns_of
 from assets.io import DatasetIO
 from assets.resources import HomeResource
@@ -32,6 +32,7 @@ def all_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
         measure.signals,
         curate.screened,
         curate.curated,
+        review.queue(recipe),
         *assemble.candidates(recipe),
         *export.releases(recipe),
     ]

@@ -164,6 +164,12 @@ def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
     return plots.waterfall([*every, *running(screened, lost)])
 
 
+def queues(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """Rows that wait, by what brought them to the queue."""
+    names = snapshot.scan().group_by("name").len().sort(["len", "name"], descending=[True, False]).collect()
+    return plots.bars(named(names))
+
+
 def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
     cells = snapshot.notes.get("cells", ())
@@ -181,6 +187,7 @@ FIGURES: Mapping[str, tuple[str, Figure]] = {
     "measurements": ("length_of_replies", lengths),
     "signals": ("copies", copies),
     "screened": ("left_after_each_filter", filters),
+    "review": ("waiting_for_a_person", queues),
     "curated": ("from_conversations_to_pool", pool),
 }
 """Dataset -> the name of its figure, and the figure. Every other dataset is a set."""

@@ -11,8 +11,9 @@ from flywheel.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
 from flywheel.rewriting import EDITS_MADE
 from flywheel.selection import SELECTION
+from flywheel.stages.review import REVIEW
 
-FORMAT = "3"
+FORMAT = "4"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -135,6 +136,13 @@ COPIED = (
         "rejected",
         REJECTED,
         "Duplicates, with the conversation kept instead and the similarity to it.",
+    ),
+    Copied(
+        "review",
+        "review",
+        "rows",
+        REVIEW,
+        "Rows that a person should look at: held back, or asked for by a batch; priority 1 is looked at first.",
     ),
 )
 """The tables that are copied from the newest snapshots."""

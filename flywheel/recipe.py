@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from flywheel import targets
+from flywheel.active import BATCHES, AnyBatch, Batch
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
@@ -49,6 +50,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     edit: tuple[AnyEdit, ...] = ()
     filter: tuple[AnyFilter, ...] = ()
     set: tuple[AnySet, ...] = ()
+    review: tuple[AnyBatch, ...] = ()
+    """Batches of rows that a person should look at next, because their answer teaches most."""
     check: dict[str, dict[str, Threshold]] = {}
     """asset -> check -> bound, for the checks that are not of one set."""
 
@@ -88,6 +91,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     def sets(self) -> tuple[SetKind, ...]:
         """The finetuning sets wanted."""
         return self.set
+
+    @property
+    def reviews(self) -> tuple[Batch, ...]:
+        """The batches for the review queue."""
+        return self.review
 
     @property
     def digest(self) -> str:
@@ -193,6 +201,7 @@ def _faults(recipe: Recipe) -> list[str]:
     ]
     for i, wanted in enumerate(recipe.set):
         faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
+    faults += _review_faults(recipe.review, axes, numbers)
     for asset, bounds in recipe.check.items():
         if asset == "set":
             faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
@@ -271,6 +280,21 @@ def _select_faults(wanted: SetKind, axes: Sequence[str], numbers: Sequence[str])
                 yield f'select: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(sorted(set(known)))}.'
 
 
+def _review_faults(batches: Sequence[Batch], axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
+    """Names used twice, and columns there are not."""
+    names = [b.name for b in batches]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f'review: the name "{name}" is used {names.count(name)} times; give each batch its own.'
+    for i, batch in enumerate(batches):
+        for known, what, columns in (
+            (numbers, "column of numbers", batch.columns()),
+            (sorted({*axes, *numbers}), "column", batch.by),
+        ):
+            for column in columns:
+                if column not in known:
+                    yield f'review.{i}.{batch.name}: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(known)}.'
+
+
 def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
     """Checks there are not, and bounds that no number can meet."""
     for name, bound in bounds.items():
@@ -280,7 +304,14 @@ def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Ite
             yield f".{name}: min {bound.min:g} is above max {bound.max:g}; no number can be both."
 
 
-_OPERATORS: dict[str, Any] = {"signal": SIGNALS, "edit": EDITS, "filter": FILTERS, "set": SETS, "select": SELECTIONS}
+_OPERATORS: dict[str, Any] = {
+    "signal": SIGNALS,
+    "edit": EDITS,
+    "filter": FILTERS,
+    "set": SETS,
+    "select": SELECTIONS,
+    "review": BATCHES,
+}
 
 
 _EXPECTED = {

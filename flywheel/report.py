@@ -250,6 +250,19 @@ def diff_story(change: Fact, limit: int = 20) -> RenderableType:
     return text
 
 
+def review_queue(rows: Sequence[Fact], total: int) -> RenderableType:
+    """The rows that wait, what to look at first on top."""
+    if not total:
+        return Text("No row waits for a person.")
+    table = _table(("priority", True), ("queue", False), ("name", False), ("id", False), ("why", False))
+    for r in rows:
+        table.add_row(str(r["priority"]), r["queue"], plain(r["name"]), plain(r["id"]), plain(r["why"]))
+    more = (
+        [Text(f"… and {total - len(rows):,} more (show them with --limit, or --out FILE)")] if total > len(rows) else []
+    )
+    return Group(table, *more)
+
+
 def diagnoses(found: Sequence[Fact]) -> RenderableType:
     """One line for each examination of `flywheel doctor`."""
     table = Table.grid(padding=(0, 1))

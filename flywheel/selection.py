@@ -252,9 +252,9 @@ SELECTIONS: Mapping[str, type[Selection]] = {"prune": Prune, "top": Top, "import
 
 def diversified(rows: pl.DataFrame, by: Sequence[str], near: bool, seed: int) -> pl.DataFrame:
     """`id`, `order` (the hash), `group` (its stratum and the largest of its buckets), and `place` from 0, in this order."""
-    strata = [_binned(rows.schema[c], c) for c in by]
-    stratum = pl.concat_str(strata, separator="\0") if strata else pl.lit("")
-    drawn = rows.with_columns(stable_order(rows["id"], f"select:{seed}"), stratum=stratum).sort("order", "id")
+    drawn = rows.with_columns(stable_order(rows["id"], f"select:{seed}"), stratum=strata(rows.schema, by)).sort(
+        "order", "id"
+    )
     novelty, bucket = _buckets(drawn["keys"]) if near else (np.zeros(drawn.height, np.int64),) * 2
     return (
         drawn.select(
@@ -367,6 +367,11 @@ def _shares(
         }
         for c, share in sorted(wanted.items())
     ]
+
+
+def strata(schema: pl.Schema, by: Sequence[str]) -> pl.Expr:
+    """The stratum of each row: the values of these columns, crossed; one for all where none is named."""
+    return pl.concat_str([_binned(schema[c], c) for c in by], separator="\0") if by else pl.lit("")
 
 
 def _binned(dtype: Any, column: str) -> pl.Expr:

@@ -378,6 +378,34 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             severity="warn",
         ),
     ),
+    "review": (
+        Target(
+            name="every_held_row_is_queued",
+            metric="held_rows_lost",
+            unit="count",
+            says="{value} of {n} rows held back for a person neither queued nor answered",
+            next_step=OUR_FAULT,
+            max=0,
+        ),
+        Target(
+            name="every_batch_is_filled",
+            metric="batch_gap",
+            unit="count",
+            says="{value} rows short in the emptiest of {n} batches",
+            next_step="Look in the check every_signal_is_there whether the scores of that batch were measured.",
+            max=0,
+            severity="warn",
+        ),
+        Target(
+            name="queue_is_short",
+            metric="waiting_rows",
+            unit="count",
+            says="{value} rows wait for a person, for {n} reasons in all",
+            next_step="Look at them with: flywheel review. Redact or drop instead of holding back, or ask for smaller batches.",
+            max=1000,
+            severity="warn",
+        ),
+    ),
     "set": _SETS,
     "release": (
         Target(

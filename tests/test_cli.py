@@ -29,6 +29,7 @@ COMMANDS = (
     "quarantine",
     "clusters",
     "preview",
+    "review",
     "lint-prompt",
 )
 
@@ -391,3 +392,30 @@ def test_importing_flywheel_costs_nothing():
 def test_the_command_line_does_not_load_dagster():
     code = "import sys, flywheel.__main__; sys.exit(any(m in sys.modules for m in ('dagster', 'great_expectations', 'duckdb')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_review_lists_the_queue_and_writes_it(home, tmp_path, capsys):
+    from flywheel.stages.review import REVIEW
+    from tests.pools import snapshot
+
+    rows = [
+        {"id": f"openai_chat:r{n}", "queue": "held" if n < 2 else "active", "name": "held_iban" if n < 2 else "unsure"}
+        | {"why": "it may hold an account", "score": None, "priority": n + 1, "day": None}
+        for n in range(5)
+    ]
+    snapshot(home.store, "review", {"rows": pl.DataFrame(rows, schema=REVIEW)})
+    assert run(["review", "--home", str(home.path), "--limit", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "openai_chat:r1" in text
+    assert "and 3 more" in text
+    file = tmp_path / "queue.jsonl"
+    assert run(["review", "--home", str(home.path), "--queue", "active", "--out", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    written = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (told["total"], told["by_name"]) == (3, {"unsure": 3})
+    assert [w["id"] for w in written] == [r["id"] for r in told["rows"]] == [f"openai_chat:r{n}" for n in (2, 3, 4)]
+
+
+def test_review_before_a_build_says_what_to_do(home, capsys):
+    assert run(["review", "--home", str(home.path)]) == 1
+    assert "Run: flywheel build" in capsys.readouterr().err

@@ -151,3 +151,13 @@ def test_every_selection_and_parameter_is_in_its_table() -> None:
         assert not lacking, (
             f'README.md, "Selections": the line of {use} does not name its parameter {", ".join(lacking)}.'
         )
+
+
+def test_every_batch_and_parameter_is_in_its_table() -> None:
+    from flywheel.active import BATCHES, Batch
+
+    assert first_cells("Review") == set(BATCHES)
+    for use, cls in BATCHES.items():
+        line = next(line for line in section("Review").splitlines() if line.startswith(f"| `{use}`"))
+        lacking = [name for name in cls.model_fields if name not in Batch.model_fields and f"`{name}`" not in line]
+        assert not lacking, f'README.md, "Review": the line of {use} does not name its parameter {", ".join(lacking)}.'

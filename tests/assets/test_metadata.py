@@ -17,7 +17,18 @@ from flywheel.stages.export import Release
 from tests.pools import snapshot
 
 HOSTILE = "![x](http://evil/b.png)<script>alert(1)</script>"
-ALL = ("raw_files", "conversations", "feedback", "labels", "measurements", "signals", "screened", "curated", "answers")
+ALL = (
+    "raw_files",
+    "conversations",
+    "feedback",
+    "labels",
+    "measurements",
+    "signals",
+    "screened",
+    "curated",
+    "review",
+    "answers",
+)
 FIGURES = {
     "raw_files": "lines_read",
     "conversations": "acquired_per_day",
