@@ -48,6 +48,7 @@ def test_the_graph_is_pinned(graph: AssetGraph) -> None:
         "signals": ["measurements"],
         "screened": ["conversations", "labels", "measurements"],
         "curated": ["labels", "measurements", "screened", "signals"],
+        "review": ["curated", "feedback", "labels", "screened"],
         "answers": ["curated", "labels", "screened"],
         "verdicts": ["curated", "labels", "screened"],
         "answers_release": ["answers"],

@@ -26,7 +26,6 @@ ALL = (
     "signals",
     "screened",
     "curated",
-    "review",
     "answers",
 )
 FIGURES = {
