@@ -218,26 +218,6 @@ def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
     )
 
 
-def review(review: Snapshot, screened: Snapshot, curated: Snapshot, done: pl.DataFrame) -> pl.DataFrame:
-    """Of the review queue: `held_rows_lost` (rows held back that are neither in it nor in `done`, the ids answered),
-    `batch_gap` per batch (rows it lacks although the pool has them), `waiting_rows`, and `rows` per queue and name."""
-    holds = pl.col("reasons").list.eval(pl.element().str.starts_with("held_")).list.any()
-    waits = screened.scan("rejected").filter(holds).select("id").collect()
-    queued = review.scan().select("id", "queue", "name").collect()
-    lost = waits.join(queued.filter(pl.col("queue") == "held"), on="id", how="anti").join(done, on="id", how="anti")
-    open_rows = _height(curated.scan().select("id").join(done.lazy(), on="id", how="anti"))
-    batches = review.notes["batches"]
-    there = dict(queued.filter(pl.col("queue") == "active").group_by("name").len().iter_rows())
-    gaps = {b["name"]: min(b["size"], open_rows) - there.get(b["name"], 0) for b in batches}
-    return _table(
-        _one("held_rows_lost", lost.height, waits.height),
-        _one("batch_gap", max(gaps.values(), default=0), len(batches)),
-        _per("batch_gap", gaps, len(batches)),
-        _one("waiting_rows", queued["id"].n_unique(), queued.height),
-        *[_per(f"rows_by_{axis}", _top(queued.lazy(), axis), queued.height) for axis in ("queue", "name")],
-    )
-
-
 def candidate(
     wanted: SetKind,
     candidate: Snapshot,

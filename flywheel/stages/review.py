@@ -12,6 +12,7 @@ import polars as pl
 
 from flywheel.active import Batch
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.measures import MEASURES
 from flywheel.mix import task
 from flywheel.records import conform
 from flywheel.snapshots import Snapshot
@@ -137,3 +138,23 @@ def ordered(kept_back: pl.DataFrame, asked: dict[str, pl.DataFrame]) -> pl.DataF
     later = [pl.concat(batches).sort("place", "turn")] if batches else []
     every = pl.concat([conform(f, REVIEW) for f in (first, *later)])
     return every.with_columns(priority=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+def measured(queue: Snapshot, screened: Snapshot, curated: Snapshot, done: pl.DataFrame) -> pl.DataFrame:
+    """Of the queue, as `measures.MEASURES`: `held_rows_lost` (rows held back that are neither in it nor in `done`, the ids
+    answered), `batch_gap` (per batch, rows it lacks although the pool has them), `waiting_rows`, `rows_by_name`."""
+    waits = held(screened).select("id").unique()
+    queued = queue.scan().select("id", "queue", "name").collect()
+    lost = waits.join(queued.filter(pl.col("queue") == "held"), on="id", how="anti").join(done, on="id", how="anti")
+    there = dict(queued.filter(pl.col("queue") == "active").group_by("name").len().iter_rows())
+    pool = curated.scan().select("id").join(done.lazy(), on="id", how="anti").select(pl.len()).collect().item()
+    gaps = [(b["name"], min(b["size"], pool) - there.get(b["name"], 0)) for b in queue.notes["batches"]]
+    names = queued.group_by("name").len().sort("name").rows()
+    rows = [
+        ("held_rows_lost", "", lost.height, waits.height),
+        ("batch_gap", "", max((gap for _, gap in gaps), default=0), len(gaps)),
+        *[("batch_gap", name, gap, len(gaps)) for name, gap in gaps],
+        ("waiting_rows", "", queued["id"].n_unique(), queued.height),
+        *[("rows_by_name", name, n, queued.height) for name, n in names],
+    ]
+    return pl.DataFrame([(m, s, float(v), n) for m, s, v, n in rows], schema=MEASURES, orient="row")

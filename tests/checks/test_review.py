@@ -1,10 +1,12 @@
 """Checks on the review queue: each passes on a sound home; a forgotten row fails the build."""
 
+import polars as pl
 import pytest
 
 from flywheel.home import Home
+from flywheel.stages import review
 from flywheel.targets import TARGETS
-from tests.homes import Ran, call, doctor, drop, out_of_bounds
+from tests.homes import Ran, call, drop, out_of_bounds
 
 pytestmark = pytest.mark.slow
 BATCH = '[[review]]\nname = "unsure"\nuse = "uncertainty"\nscore = "reply_chars"\nthreshold = 100\nsize = 5\n'
@@ -18,7 +20,9 @@ def test_a_sound_home_passes(finished: tuple[Home, Ran]) -> None:
 
 def test_a_forgotten_row_fails_the_build(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     (target,) = [t for t in TARGETS["review"] if t.blocking]
-    doctor(monkeypatch, "review", target.metric, out_of_bounds(target))
+    counted = review.measured
+    worse = pl.when(pl.col("metric") == target.metric).then(pl.lit(out_of_bounds(target))).otherwise("value")
+    monkeypatch.setattr(review, "measured", lambda *given: counted(*given).with_columns(value=worse))
     ran = Ran(home)
     assert not ran.checks["review", target.name].passed
     assert not ran.success

@@ -5,12 +5,11 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from flywheel import measures
 from flywheel.active import Diversity, Uncertainty
 from flywheel.labels import LEDGER
 from flywheel.records import FEEDBACK, REJECTED, conform
 from flywheel.snapshots import Store
-from flywheel.stages.review import REVIEW, answered, review, waiting
+from flywheel.stages.review import REVIEW, answered, measured, review, waiting
 from tests.build import chat
 from tests.pools import comparisons_of, labels_of, pool_of, screened_of, snapshot
 
@@ -120,7 +119,7 @@ def test_the_day_of_a_held_row_is_that_of_its_part(tmp_path):
 )
 def test_the_measures_of_the_queue(tmp_path, batches, experts, lost, gap):
     made, screened, curated, done = queue(tmp_path, batches, HELD, experts)
-    told = measures.review(made, screened, curated, done)
+    told = measured(made, screened, curated, done)
     whole = dict(told.filter(pl.col("segment") == "").select("metric", "value").iter_rows())
     assert (whole["held_rows_lost"], whole["batch_gap"]) == (lost, gap)
 
@@ -128,5 +127,5 @@ def test_the_measures_of_the_queue(tmp_path, batches, experts, lost, gap):
 def test_a_held_row_that_is_forgotten_is_counted(tmp_path):
     made, _, curated, done = queue(tmp_path, [DOUBT], HELD)
     _, screened, *_ = queue(tmp_path / "other", [DOUBT], HELD | {"h9": ["held_iban"]})
-    told = measures.review(made, screened, curated, done)
+    told = measured(made, screened, curated, done)
     assert told.filter(metric="held_rows_lost", segment="")["value"].item() == 1
