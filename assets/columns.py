@@ -106,6 +106,7 @@ MEANINGS: Mapping[str, str] = {
     "passage_share": "share of the reply in passages that other rows hold too",
     "passage_rows": "rows that hold its commonest passage",
     "passage_first": "smallest id of the rows that hold its commonest shared passage",
+    "person": COLUMNS["person"],
     "near_similarity": "highest exact Jaccard similarity to another row; null when alone",
     "prompt": "the messages the completion answers",
     "completion": "the reply to be learned; of a preference, the chosen one",

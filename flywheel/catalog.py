@@ -220,6 +220,7 @@ def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> di
     """The tables that are put together from manifests and sets."""
     found: dict[str, list[Any]] = {name: [] for name in OWN}
     found["state"] = [{"state": want[0], "place": want[1]}]
+    found["identities"] = _identities(heads.get("signals"), heads.get("conversations"))
     _sets(home, heads, found)
     for manifest in _manifests(home):
         body = json.loads(manifest.read_bytes())
@@ -270,6 +271,15 @@ def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> di
         .drop_nulls("parent_id")
     )
     return made | {"example_parents": parents}
+
+
+def _identities(signals: Snapshot | None, conversations: Snapshot | None) -> list[pl.DataFrame]:
+    """Users with the person they are, where that was asked for."""
+    if signals is None or conversations is None or "person" not in signals.schemas["rows"]:
+        return []
+    users = conversations.scan().select("id", "user").join(signals.scan().select("id", "person"), on="id", how="left")
+    counted = users.filter(pl.col("person").is_not_null()).group_by("user", "person").agg(rows=pl.len())
+    return [counted.sort("person", "user").collect()]
 
 
 def _frame(rows: list[Any], schema: pl.Schema) -> pl.DataFrame:

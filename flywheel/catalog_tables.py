@@ -158,6 +158,10 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
         "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
     ),
+    "identities": (
+        pl.Schema({"user": pl.String, "person": pl.String, "rows": pl.Int64}),
+        "Which person each user is, and how many calls they made; empty where the recipe does not ask for the signal person.",
+    ),
     "releases": (
         pl.Schema({"set": pl.String, "version": pl.String, "path": pl.String, "current": pl.Boolean, "rank": pl.Int64}),
         "Versions exported to disk, ranked by when they were released last, the first with 1; `current` is the one pointed at.",
@@ -266,6 +270,7 @@ COLUMNS = {
     "status": "what became of it",
     "why": "the policy or event that decided",
     "user": "keyed pseudonym",
+    "person": "smallest pseudonym of the users who are one person",
     "actor": "keyed pseudonym",
     "native_id": "the id the application knows the call by",
     "late": "whether it arrived later than feedback.late_after_hours",

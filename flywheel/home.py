@@ -88,8 +88,8 @@ class Home:
         return self.path / "recipe.toml"
 
     def recipe(self) -> Recipe:
-        """The recipe, read and validated now."""
-        return read_recipe(self.recipe_file)
+        """The recipe, read and validated now; people it names are pseudonyms in it, as they are in rows."""
+        return read_recipe(self.recipe_file).sealed(self.path, self.secret)
 
     @cached_property
     def store(self) -> Store:

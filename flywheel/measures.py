@@ -37,7 +37,7 @@ STATUSES = ("applied", "duplicate", "orphan", "superseded", "contradicted")
 SYNTHETIC = ("synthesized", "distilled")
 LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
     "conversation": ("conversation_id",),
-    "user": ("user",),
+    "user": ("user", "person"),
     "duplicates": ("exact_group", "near_group"),
 }
 """What a split may be made by, and the columns of the pool that say which rows belong together."""

@@ -3,7 +3,6 @@
 import datetime as dt
 import gc
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import polars as pl
 
 from flywheel.errors import Unreadable
 from flywheel.exchange import EPOCH
+from flywheel.identities import pseudonym
 from flywheel.kinds import Source
 from flywheel.lineage import Tables
 from flywheel.pieces import Piece
@@ -163,8 +163,7 @@ class Reader:
             return None
         known = self.pseudonyms.get(value)
         if known is None:
-            known = "u_" + hmac.new(self.secret, value.encode(), hashlib.sha256).hexdigest()[:16]
-            self.pseudonyms[value] = known
+            known = self.pseudonyms[value] = pseudonym(value, self.secret)
         return known
 
     def refuse(self, line: Line, reason: str, detail: str) -> None:

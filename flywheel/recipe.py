@@ -26,6 +26,7 @@ from flywheel.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
+from flywheel.signals.person import Person
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):
@@ -91,6 +92,13 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     def sets(self) -> tuple[SetKind, ...]:
         """The finetuning sets wanted."""
         return self.set
+
+    def sealed(self, folder: Path, secret: bytes) -> "Recipe":
+        """The same recipe with the pseudonyms of the people it names, here and in the files that lie in `folder`."""
+        if not any(isinstance(s, Person) for s in self.signal):
+            return self
+        signals = tuple(s.sealed(folder, secret) if isinstance(s, Person) else s for s in self.signal)
+        return self.model_copy(update={"signal": signals})
 
     @property
     def reviews(self) -> tuple[Batch, ...]:

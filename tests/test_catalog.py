@@ -382,3 +382,18 @@ def test_a_damaged_table_is_named_with_its_cure(home):
         SnapshotDamaged, match=r"rows\.parquet cannot be read .* Delete the folder .*, then run: flywheel build"
     ):
         Catalog.open(home)
+
+
+def test_row_148_the_catalog_lists_who_is_who(tmp_path):
+    home = Home.create(tmp_path / "h")
+    calls = rows(
+        *[chat("user: a", "assistant: b", id=f"s:{i}", user=u) for i, u in enumerate(["u_a", "u_b", "u_a", None])]
+    )
+    people = pl.DataFrame({"id": calls["id"], "person": ["u_a", "u_a", "u_a", None]})
+    publish(home, "conversations", {"rows": calls, "set_aside": pl.DataFrame(schema=SET_ASIDE)})
+    with Catalog.open(home) as catalog:
+        assert catalog.rows("FROM identities") == []
+    publish(home, "signals", {"rows": people})
+    with Catalog.open(home) as catalog:
+        found = catalog.rows("SELECT * FROM identities ORDER BY user")
+    assert found == [{"user": "u_a", "person": "u_a", "rows": 2}, {"user": "u_b", "person": "u_a", "rows": 1}]

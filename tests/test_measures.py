@@ -617,6 +617,16 @@ def test_row_146_no_duplicate_cluster_straddles_and_the_check_proves_it(tmp_path
     assert (said.passed, said.blocking, said.observed) == (False, True, 1)
 
 
+def test_row_148_a_person_under_two_ids_on_both_sides_is_a_leak(put):
+    known = {"rows": pl.Schema({**POOL, "person": pl.String}), "rejected": REJECTED}
+    made = put(SET, rows=[example("1"), example("2", split="validation")])
+    for person, leaks in (("u1", 1), ("u2", 0), (None, 0)):
+        pool = put(known, rows=[pooled("1", person="u1"), pooled("2", person=person)])
+        table = measures.candidate(Sft(name="s"), made, pool, [])
+        assert values(table, "leaking_groups")["user"] == leaks
+        assert found("set", "no_split_leaks", table).passed == (leaks == 0)
+
+
 def test_only_what_the_split_is_made_by_can_leak(put):
     pool = [pooled("1", user="u"), pooled("2", user="u")]
     given = [example("1"), example("2", split="validation")]

@@ -50,6 +50,14 @@ def test_an_unknown_user_joins_nobody():
     assert groups(own(rows), rows, ("conversation", "user", "duplicates"))["group"].to_list() == ["a", "b"]
 
 
+def test_row_148_two_ids_of_one_person_are_one_group():
+    rows = pool(("a", "c1", "u1", "a"), ("b", "c2", "u2", "b"), ("c", "c3", "u3", "c"))
+    known = rows.with_columns(person=pl.Series(["u1", "u1", "u3"]))
+    assert groups(own(rows), rows, ("user",))["group"].to_list() == ["a", "b", "c"]
+    assert groups(own(known), known, ("user",))["group"].to_list() == ["a", "a", "c"]
+    assert groups(own(known), known, ("conversation",))["group"].to_list() == ["a", "b", "c"]
+
+
 def test_values_of_different_columns_do_not_meet():
     rows = pool(("a", "same", "u1", "a"), ("b", "c2", "same", "b"))
     assert groups(own(rows), rows, ("conversation", "user"))["group"].to_list() == ["a", "b"]
