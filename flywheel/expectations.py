@@ -68,7 +68,7 @@ def judge(targets: Sequence[Target], measures: pl.DataFrame) -> list[Finding]:
     """
     faults: dict[str, str] = {t.name: why for t in targets if (why := _fault(t, measures))}
     bounds = [
-        Bound(t.name, t.metric, side, limit)
+        Bound(t.name, _banded(t, side), side, limit)
         for t in targets
         if t.name not in faults and t.severity != "off"
         for side, limit in (("max", t.max), ("min", t.min))
@@ -76,7 +76,7 @@ def judge(targets: Sequence[Target], measures: pl.DataFrame) -> list[Finding]:
     ]
     verdicts: dict[str, bool | str] = {}
     try:
-        verdicts = _validate(bounds, measures) if bounds else {}
+        verdicts = _validate(bounds, _with_bands(targets, measures)) if bounds else {}
     except Exception as e:
         # Whatever Great Expectations throws, a gate must not open by it.
         verdicts = {b.name: f"Great Expectations stopped with {type(e).__name__}: {_plain(str(e))}" for b in bounds}
@@ -85,6 +85,24 @@ def judge(targets: Sequence[Target], measures: pl.DataFrame) -> list[Finding]:
         if b.name not in verdicts:
             faults[b.name] = "Great Expectations gave no verdict"
     return [_finding(t, measures, faults.get(t.name), verdicts.get(t.name) is True) for t in targets]
+
+
+def _banded(target: Target, side: str) -> str:
+    """Under which metric the values to hold against a bound stand: of a target with a band, those nearest to what is allowed."""
+    return f"{target.metric}, {side} of {target.name}" if target.confidence else target.metric
+
+
+def _with_bands(targets: Sequence[Target], measures: pl.DataFrame) -> pl.DataFrame:
+    """The measures and, for each target with a band, the end of each value's interval that is nearer to what is allowed."""
+    near = []
+    for target in (t for t in targets if t.confidence):
+        for row in measures.filter(pl.col("metric") == target.metric).iter_rows(named=True):
+            ends = target.interval(row["value"], row["n"])
+            near += [
+                row | {"metric": _banded(target, side), "value": end}
+                for side, end in zip(("max", "min"), ends, strict=True)
+            ]
+    return pl.concat([measures, pl.DataFrame(near, schema=measures.schema)])
 
 
 def _fault(target: Target, measures: pl.DataFrame) -> str | None:
@@ -161,7 +179,9 @@ def _finding(target: Target, measures: pl.DataFrame, fault: str | None, held: bo
     if first is None or fault is not None:
         says = f"not judged: {fault}"
     else:
-        says = target.says.format(value=_told(target, float(first["value"])), n=f"{int(first['n']):,}")
+        says = target.says.format(value=_told(target, float(first["value"])), n=f"{int(first['n']):,}") + _noise(
+            target, first
+        )
     if off:
         summary = f"Declared off in the recipe; not judged: {says.removeprefix('not judged: ')}."
     elif fault is not None:
@@ -186,21 +206,35 @@ def _finding(target: Target, measures: pl.DataFrame, fault: str | None, held: bo
 
 def _worst_first(target: Target, measures: pl.DataFrame) -> list[dict[str, str | float | int]]:
     """The rows of a metric, by how far they are beyond (or how near to) the bound they come closest to breaking."""
-    value = pl.col("value")
-    over = value - target.max if target.max is not None else pl.lit(-math.inf)
-    under = target.min - value if target.min is not None else pl.lit(-math.inf)
+    found = measures.filter((pl.col("metric") == target.metric) & pl.col("value").is_finite())
+    ends = [target.interval(v, n) for v, n in found.select("value", "n").iter_rows()]
     return (
-        measures.filter((pl.col("metric") == target.metric) & value.is_finite())
-        .with_columns(distance=pl.max_horizontal(over, under))
+        found.with_columns(distance=pl.Series([_beyond(target, low, high) for low, high in ends], dtype=pl.Float64))
         .sort(["distance", "segment"], descending=[True, False])
         .select("segment", "value", "n")
         .to_dicts()
     )
 
 
+def _beyond(target: Target, low: float, high: float) -> float:
+    """How far an interval lies beyond the bounds, as a whole; below nothing where it does not."""
+    over = low - target.max if target.max is not None else -math.inf
+    under = target.min - high if target.min is not None else -math.inf
+    return max(over, under)
+
+
+def _noise(target: Target, row: Mapping[str, str | float | int]) -> str:
+    """Of a value beyond its bound that need not be: the interval it lies in."""
+    value = float(row["value"])
+    low, high = target.interval(value, int(row["n"]))
+    if not _breaks(target, value) or _beyond(target, low, high) > 0:
+        return ""
+    return f", within noise ({target.confidence:.0%} interval {target.written(low)} to {target.written(high)})"
+
+
 def _where(target: Target, rows: Sequence[Mapping[str, str | float | int]]) -> str:
     """The segments that break the bound, named: " (language=ko: 7; language=en: 2)"."""
-    bad = [r for r in rows if r["segment"] and _breaks(target, float(r["value"]))]
+    bad = [r for r in rows if r["segment"] and _beyond(target, *target.interval(float(r["value"]), int(r["n"]))) > 0]
     if not bad:
         return ""
     named = "; ".join(f"{_plain(str(r['segment']))}: {_told(target, float(r['value']))}" for r in bad[:NAMED])

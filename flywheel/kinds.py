@@ -219,6 +219,8 @@ class Threshold(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
     max: float | None = None
     min: float | None = None
+    confidence: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Of a share: how sure it must be that the bound is broken, such as 0.95; 0 for no band of noise."""
     severity: Literal["error", "warn", "off"] | None = None
     """`error` blocks everything downstream; `warn` is shown and blocks nothing; `off` is declared, shown as not run."""
 

@@ -310,6 +310,8 @@ def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Ite
             yield f': there is no check "{name}" here.{nearest(name, checks)} Checks: {", ".join(checks)}.'
         if bound.min is not None and bound.max is not None and bound.min > bound.max:
             yield f".{name}: min {bound.min:g} is above max {bound.max:g}; no number can be both."
+        if bound.confidence and name in checks and name not in targets.BANDED:
+            yield f".{name}.confidence: its number is no share of rows. Checks that take one: {', '.join(targets.BANDED)}."
 
 
 _OPERATORS: dict[str, Any] = {

@@ -34,8 +34,8 @@ def verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target]) -> list[
 
 
 def targets_digest(targets: Sequence[Target]) -> str:
-    """Hash of the bounds and severities a candidate is judged by."""
-    return short_hash(canonical([[t.name, t.metric, t.max, t.min, t.severity] for t in targets]))
+    """Hash of the bounds, bands and severities a candidate is judged by."""
+    return short_hash(canonical([[t.name, t.metric, t.max, t.min, t.severity, t.confidence] for t in targets]))
 
 
 def plain(finding: Finding) -> dict[str, Any]:

@@ -3,15 +3,89 @@
 A check never computes: `measures` counts, `expectations` compares. Its name is the sentence that is true when it passes.
 """
 
+<<<<<<< HEAD
 from dataclasses import replace
+=======
+import math
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal
+>>>>>>> 72309be (checks: a band of noise for warnings about shares, judged by Wilson's interval)
 
 from flywheel.kinds import SetKind, Threshold
 from flywheel.target import Severity as Severity
 from flywheel.target import Target as Target
 
+SURE = 0.95
+"""How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
 OUR_FAULT = "This is a fault of flywheel; please report it."
 
 
+<<<<<<< HEAD
+=======
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One check: every value of `metric` must be at most `max` and at least `min`. A metric that is missing fails."""
+
+    name: str
+    metric: str
+    unit: Unit
+    """How numbers are written: a count as 1,204, a share as 2.5%, a distance as 0.031, hours as "7 hours"."""
+    says: str
+    """What was measured, as a phrase; {value} is the worst value and {n} the count it was taken over."""
+    next_step: str
+    """What the user does when it fails."""
+    max: float | None = None
+    min: float | None = None
+    severity: Severity = "error"
+    proportion: bool = False
+    """Whether the value is a share of the n things it was taken over, so that a small n makes it uncertain."""
+    confidence: float | None = None
+    """How sure it must be that the bound is broken; None where any value beyond it fails."""
+    kinds: tuple[str, ...] = ()
+    """The set kinds it applies to; empty for all."""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a failure stops what is downstream."""
+        return self.severity == "error"
+
+    def interval(self, value: float, n: int) -> tuple[float, float]:
+        """Wilson's interval around a share of n; the share itself where there is no band. 1.9% and 2.1% of 500 are one finding."""
+        if not self.proportion or not self.confidence or n <= 0 or not 0.0 <= value <= 1.0:
+            return value, value
+        z = NormalDist().inv_cdf((1 + self.confidence) / 2)
+        middle = (value + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
+        return min(value, middle - half), max(value, middle + half)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words: "at most 5%"."""
+        limits = (("at least", self.min), ("at most", self.max))
+        return " and ".join(f"{word} {self.written(limit)}" for word, limit in limits if limit is not None)
+
+    def written(self, value: float, digits: int = 3) -> str:
+        """A value of this metric as people write it, with at least this many significant digits where it is no whole number."""
+        if not math.isfinite(value):
+            return str(value)
+        match self.unit:
+            case "count" | "distance":
+                return _short(value, digits)
+            case "share":
+                return f"{_short(100 * value, digits)}%"
+            case "hours":
+                return f"{_short(value, digits)} hours"
+
+
+def _short(value: float, digits: int) -> str:
+    """1,204 and 0.0314: whole digits are all kept, what is not zero is never written as zero."""
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    rounded = round(value, digits - whole) if whole and digits > whole else value
+    return f"{rounded:,.0f}" if whole >= digits or rounded == int(rounded) else f"{rounded:.{digits}g}"
+
+
+>>>>>>> 72309be (checks: a band of noise for warnings about shares, judged by Wilson's interval)
 _NO_ROW_VANISHED = Target(
     name="no_row_vanished",
     metric="unaccounted_rows",
@@ -126,6 +200,7 @@ _SETS = (
         name="duplicates_are_few",
         metric="duplicate_rate",
         unit="share",
+        proportion=True,
         says="{value} of {n} rows repeating another",
         next_step="Lower the threshold of the signal near_duplicate.",
         max=0.02,
@@ -134,6 +209,7 @@ _SETS = (
         name="synthetic_share_is_within_limit",
         metric="synthetic_share",
         unit="share",
+        proportion=True,
         says="{value} of {n} rows written by synthesis",
         next_step="Bring more logged rows, or lower the share of synthesis.",
         max=0.5,
@@ -151,10 +227,12 @@ _SETS = (
         name="labels_are_balanced",
         metric="minority_share",
         unit="share",
+        proportion=True,
         says="{value} of {n} rows with the rarer label",
         next_step="Weigh the labels in training by their inverse shares, or collect more of the rarer verdict.",
         min=0.25,
         severity="warn",
+        confidence=SURE,
         kinds=("kto",),
     ),
     Target(
@@ -191,10 +269,12 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="most_lines_are_readable",
             metric="quarantined_share",
             unit="share",
+            proportion=True,
             says="{value} of {n} lines quarantined",
             next_step="Look at the reasons in the table, and at the lines with: flywheel quarantine",
             max=0.02,
             severity="warn",
+            confidence=SURE,
         ),
     ),
     "conversations": (
@@ -241,10 +321,12 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="feedback_finds_its_call",
             metric="orphan_share",
             unit="share",
+            proportion=True,
             says="{value} of {n} feedback events still waiting for their call",
             next_step="Ingest the logs of the missing calls, or look whether the application sends the right ids.",
             max=0.05,
             severity="warn",
+            confidence=SURE,
         ),
         Target(
             name="feedback_is_fresh",
@@ -259,10 +341,12 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="people_agree",
             metric="contradicted_share",
             unit="share",
+            proportion=True,
             says="{value} of {n} labelled rows with thumbs both up and down",
             next_step="Read them (catalog view contradictions) and settle the policy with [feedback] contradictions.",
             max=0.05,
             severity="warn",
+            confidence=SURE,
         ),
     ),
     "signals": (
@@ -291,10 +375,12 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="enough_rows_survive",
             metric="kept_share",
             unit="share",
+            proportion=True,
             says="{value} of {n} rows kept by the filters",
             next_step="Look in the table which filter rejects most, and relax it.",
             min=0.2,
             severity="warn",
+            confidence=SURE,
         ),
     ),
     "curated": (
@@ -303,6 +389,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="duplicates_are_few",
             metric="duplicate_rate",
             unit="share",
+            proportion=True,
             says="{value} of {n} rows repeating another",
             next_step=OUR_FAULT,
             max=0,
@@ -311,10 +398,12 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             name="logs_repeat_little",
             metric="removed_as_duplicates",
             unit="share",
+            proportion=True,
             says="{value} of {n} rows removed as duplicates",
             next_step="Look for retries or canned prompts in the logs.",
             max=0.3,
             severity="warn",
+            confidence=SURE,
         ),
         Target(
             name="no_prompt_dominates",
@@ -369,6 +458,8 @@ TARGETS: dict[str, tuple[Target, ...]] = {
 """Asset -> its checks. "set" stands for every set of the recipe, "release" for every release."""
 
 ASSETS = tuple(TARGETS)
+BANDED = sorted({t.name for targets in TARGETS.values() for t in targets if t.proportion})
+"""Checks of a share of rows, which take a band of noise."""
 
 
 def names(asset: str) -> list[str]:
@@ -385,11 +476,15 @@ def adjusted(target: Target, bound: Threshold | None) -> Target:
     """A target with the bound and severity of the recipe in place of its own."""
     if bound is None:
         return target
+    severity = bound.severity or target.severity
+    # A gate opens for nothing that is beyond its bound, unless the recipe says how sure it wants to be.
+    band = None if severity == "error" else target.confidence
     return replace(
         target,
         max=bound.max if bound.max is not None else target.max,
         min=bound.min if bound.min is not None else target.min,
-        severity=bound.severity or target.severity,
+        severity=severity,
+        confidence=bound.confidence if bound.confidence is not None else band,
     )
 
 

@@ -180,3 +180,63 @@ def test_no_connection_is_opened(monkeypatch):
 def test_importing_costs_nothing():
     code = "import sys, flywheel.expectations; sys.exit('great_expectations' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def few(confidence=0.95, **more):
+    return replace(SHARE, max=0.02, proportion=True, confidence=confidence, **more)
+
+
+@pytest.mark.slow
+def test_a_share_that_wanders_about_its_bound_does_not_flap():
+    told = [judge([few()], table(("bad_share", "", n / 500, 500)))[0].passed for n in (9, 10, 11, 9, 11, 10)]
+    assert told == [True] * 6  # 1.8% to 2.2%
+    assert [judge([few(None)], table(("bad_share", "", n / 500, 500)))[0].passed for n in (9, 10, 11)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not judge([few()], table(("bad_share", "", 25 / 500, 500)))[0].passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "rows", "passed", "summary"),
+    [
+        (few(), [("bad_share", "", 0.022, 500)], True, "2.2% of 500 rows bad, within noise (95% interval 1.23% to 3.9%); at most 2% allowed."),
+        (few(), [("bad_share", "", 0.018, 500)], True, "1.8% of 500 rows bad; at most 2% allowed."),
+        (few(), [("bad_share", "", 0.05, 500)], False, "5% of 500 rows bad; at most 2% allowed. Mend them."),
+        (few(), [("bad_share", "", 1.0, 1)], False, "100% of 1 rows bad; at most 2% allowed. Mend them."),
+        (
+            few(),
+            [("bad_share", "", 0.05, 500), ("bad_share", "ko", 0.1, 10), ("bad_share", "en", 0.06, 400)],
+            False,
+            "6% of 400 rows bad (en: 6%); at most 2% allowed. Mend them.",
+        ),
+        (replace(few(), max=None, min=0.9), [("bad_share", "", 0.89, 100)], True, "89% of 100 rows bad, within noise (95% interval 81.4% to 93.7%); at least 90% wanted."),
+        (replace(few(), max=None, min=0.9), [("bad_share", "", 0.7, 100)], False, "70% of 100 rows bad; at least 90% wanted. Mend them."),
+        (few(), [("bad_share", "", 0.03, 0)], False, "3% of 0 rows bad; at most 2% allowed. Mend them."),
+        (replace(few(), proportion=False), [("bad_share", "", 0.021, 500)], False, "2.1% of 500 rows bad; at most 2% allowed. Mend them."),
+    ],
+)  # fmt: skip
+def test_a_band_of_noise(target, rows, passed, summary):
+    [finding] = judge([target], table(*rows))
+    assert (finding.passed, finding.summary) == (passed, summary)
+    assert finding.observed in [value for _, _, value, _ in rows]
+
+
+@pytest.mark.slow
+def test_a_band_does_not_open_what_cannot_be_judged():
+    for rows in (
+        [("other", "", 0.0, 1)],
+        [("bad_share", "", math.nan, 500)],
+        [("bad_share", "", 0.01, 500), ("bad_share", "ko", None, 3)],
+    ):
+        [finding] = judge([few()], table(*rows))
+        assert not finding.passed
+        assert "cannot be judged fails" in finding.summary
+
+
+@pytest.mark.slow
+def test_two_checks_of_one_share_are_judged_each_by_its_own_band():
+    sure, bare = judge([few(), replace(few(None), name="bare")], table(("bad_share", "", 0.022, 500)))
+    assert (sure.passed, bare.passed) == (True, False)

@@ -175,7 +175,7 @@ FAULTS = [
     ),
     (
         f'name = "a"\n{SET}[set.check.mix_meets_target]\nmaximum = 0.1',
-        '"maximum" here. Did you mean "max"? Allowed: max, min, severity.',
+        '"maximum" here. Did you mean "max"? Allowed: confidence, max, min, severity.',
     ),
     (
         f'name = "a"\n{SET}[set.check.mix_meets_target]\nseverity = "warning"',

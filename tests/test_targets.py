@@ -1,6 +1,7 @@
 """Targets are data; these tests keep the data whole."""
 
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -85,3 +86,22 @@ def test_checks_of_a_kind(kind, has, has_not):
 def test_a_check_that_is_off_is_still_listed():
     found = {t.name: t.severity for t in wanted("curated", {"logs_repeat_little": Threshold(severity="off")})}
     assert found["logs_repeat_little"] == "off"
+
+
+def test_warnings_about_shares_have_a_band_and_gates_have_none():
+    every = [t for group in TARGETS.values() for t in group]
+    for target in every:
+        assert (target.confidence is not None) == (target.proportion and target.severity == "warn"), target.name
+        assert not target.proportion or target.unit == "share"
+    warned = next(t for t in every if t.name == "most_lines_are_readable")
+    assert adjusted(warned, Threshold(severity="error")).confidence is None
+    assert adjusted(warned, Threshold(severity="error", confidence=0.99)).confidence == 0.99
+    assert adjusted(warned, Threshold(confidence=0)).interval(0.021, 500) == (0.021, 0.021)
+
+
+def test_the_interval_is_wilsons():
+    target = replace(next(t for t in TARGETS["raw_files"] if t.proportion), confidence=0.95)
+    assert target.interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert target.interval(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert target.interval(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert target.interval(0.3, 0) == (0.3, 0.3)
