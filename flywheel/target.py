@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 Severity = Literal["error", "warn", "off"]
@@ -23,6 +24,10 @@ class Target:
     max: float | None = None
     min: float | None = None
     severity: Severity = "error"
+    proportion: bool = False
+    """Whether the value is a share of the n things it was taken over, so that a small n makes it uncertain."""
+    confidence: float | None = None
+    """How sure it must be that the bound is broken; None where any value beyond it fails."""
     kinds: tuple[str, ...] = ()
     """The set kinds it applies to; empty for all."""
 
@@ -30,6 +35,15 @@ class Target:
     def blocking(self) -> bool:
         """Whether a failure stops what is downstream."""
         return self.severity == "error"
+
+    def interval(self, value: float, n: int) -> tuple[float, float]:
+        """Wilson's interval around a share of n; the share itself where there is no band. 1.9% and 2.1% of 500 are one finding."""
+        if not self.proportion or not self.confidence or n <= 0 or not 0.0 <= value <= 1.0:
+            return value, value
+        z = NormalDist().inv_cdf((1 + self.confidence) / 2)
+        middle = (value + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
+        return min(value, middle - half), max(value, middle + half)
 
     @property
     def bound(self) -> str:

@@ -3,14 +3,7 @@
 A check never computes: `measures` counts, `expectations` compares. Its name is the sentence that is true when it passes.
 """
 
-<<<<<<< HEAD
 from dataclasses import replace
-=======
-import math
-from dataclasses import dataclass, replace
-from statistics import NormalDist
-from typing import Literal
->>>>>>> 72309be (checks: a band of noise for warnings about shares, judged by Wilson's interval)
 
 from flywheel.kinds import SetKind, Threshold
 from flywheel.target import Severity as Severity
@@ -21,71 +14,6 @@ SURE = 0.95
 OUR_FAULT = "This is a fault of flywheel; please report it."
 
 
-<<<<<<< HEAD
-=======
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One check: every value of `metric` must be at most `max` and at least `min`. A metric that is missing fails."""
-
-    name: str
-    metric: str
-    unit: Unit
-    """How numbers are written: a count as 1,204, a share as 2.5%, a distance as 0.031, hours as "7 hours"."""
-    says: str
-    """What was measured, as a phrase; {value} is the worst value and {n} the count it was taken over."""
-    next_step: str
-    """What the user does when it fails."""
-    max: float | None = None
-    min: float | None = None
-    severity: Severity = "error"
-    proportion: bool = False
-    """Whether the value is a share of the n things it was taken over, so that a small n makes it uncertain."""
-    confidence: float | None = None
-    """How sure it must be that the bound is broken; None where any value beyond it fails."""
-    kinds: tuple[str, ...] = ()
-    """The set kinds it applies to; empty for all."""
-
-    @property
-    def blocking(self) -> bool:
-        """Whether a failure stops what is downstream."""
-        return self.severity == "error"
-
-    def interval(self, value: float, n: int) -> tuple[float, float]:
-        """Wilson's interval around a share of n; the share itself where there is no band. 1.9% and 2.1% of 500 are one finding."""
-        if not self.proportion or not self.confidence or n <= 0 or not 0.0 <= value <= 1.0:
-            return value, value
-        z = NormalDist().inv_cdf((1 + self.confidence) / 2)
-        middle = (value + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
-        return min(value, middle - half), max(value, middle + half)
-
-    @property
-    def bound(self) -> str:
-        """The bound in words: "at most 5%"."""
-        limits = (("at least", self.min), ("at most", self.max))
-        return " and ".join(f"{word} {self.written(limit)}" for word, limit in limits if limit is not None)
-
-    def written(self, value: float, digits: int = 3) -> str:
-        """A value of this metric as people write it, with at least this many significant digits where it is no whole number."""
-        if not math.isfinite(value):
-            return str(value)
-        match self.unit:
-            case "count" | "distance":
-                return _short(value, digits)
-            case "share":
-                return f"{_short(100 * value, digits)}%"
-            case "hours":
-                return f"{_short(value, digits)} hours"
-
-
-def _short(value: float, digits: int) -> str:
-    """1,204 and 0.0314: whole digits are all kept, what is not zero is never written as zero."""
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    rounded = round(value, digits - whole) if whole and digits > whole else value
-    return f"{rounded:,.0f}" if whole >= digits or rounded == int(rounded) else f"{rounded:.{digits}g}"
-
-
->>>>>>> 72309be (checks: a band of noise for warnings about shares, judged by Wilson's interval)
 _NO_ROW_VANISHED = Target(
     name="no_row_vanished",
     metric="unaccounted_rows",
