@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 
@@ -112,7 +113,7 @@ def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequen
     found = [
         {
             "label": r.label,
-            "count": sum(len(r.find(t)) * n for t, n in texts.filter(pl.col("text").str.contains(r.pattern)).rows()),
+            "count": sum(len(r.find(t)) * n for t, n in texts[r.suspects(texts["text"])].rows()),
         }
         for r in redactions
     ]
@@ -159,8 +160,13 @@ class _Texts:
         originals, current = texts, texts.alias("text")
         for _ in range(ROUNDS):
             moved = np.zeros(len(current), dtype=bool)
+            suspects = _suspects(current, edits)
             for edit in edits:
-                after = current.to_frame().select(edit.rewrite(pl.col("text"), self.secret)).to_series()
+                # One pass finds the few texts that may hold a value of any kind; what changed since may hold more.
+                these = pl.Series(suspects | moved).arg_true() if isinstance(edit, Redaction) else None
+                some = current if these is None else current.gather(these)
+                after = some.to_frame().select(edit.rewrite(pl.col("text"), self.secret)).to_series()
+                after = after if these is None else current.clone().scatter(these, after)
                 places = current.ne_missing(after)
                 if places.any():
                     self._note(known, edit, *(s.filter(places).to_list() for s in (originals, current, after)))
@@ -194,6 +200,16 @@ class _Texts:
         # A value cut in two by the parts shows only in the joined text; clean wins over consistent.
         self.learn(pl.Series([joined]), prose)
         return self.of(joined, prose)
+
+
+def _suspects(texts: pl.Series, edits: Sequence[Edit]) -> npt.NDArray[np.bool_]:
+    """Which texts may hold a value of any of the redactions: those in which one of their gates is found."""
+    gates = dict.fromkeys(e.gate for e in edits if isinstance(e, Redaction))
+    if not gates:
+        return np.zeros(len(texts), dtype=bool)
+    if "" in gates:
+        return np.ones(len(texts), dtype=bool)
+    return texts.str.contains("|".join(gates)).to_numpy()
 
 
 def _summed(changes: Iterable[_Change]) -> dict[str, list[int]]:

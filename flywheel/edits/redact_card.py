@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Literal
 
-from flywheel.kinds import Redaction
+from flywheel.kinds import DIGITS, Redaction
 
 _ISSUED = re.compile(
     r"4[0-9]{12}(?:[0-9]{3}){0,2}"  # Visa
@@ -18,6 +18,7 @@ class RedactCard(Redaction, frozen=True):
     use: Literal["redact_card"] = "redact_card"
     label: ClassVar[str] = "CARD"
     pattern: ClassVar[str] = r"[1-6][0-9]{12,18}|[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}"
+    gate: ClassVar[str] = DIGITS
     before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_]", "[0-9][.,-]")
     after: ClassVar[str] = r"(?:[0-9A-Za-z_]|[.,-][0-9])"
 

@@ -13,4 +13,5 @@ class RedactEmail(Redaction, frozen=True):
     pattern: ClassVar[str] = (
         r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}"
     )
+    gate: ClassVar[str] = "@[A-Za-z0-9]"
     before: ClassVar[tuple[str, ...]] = ("[A-Za-z0-9._%+-]",)

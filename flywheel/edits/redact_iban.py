@@ -29,6 +29,7 @@ class RedactIban(Redaction, frozen=True):
     pattern: ClassVar[str] = "|".join(
         _written(length, case) for length, countries in _COUNTRIES.items() for case in (countries, countries.lower())
     )
+    gate: ClassVar[str] = "[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}"
 
     def valid(self, value: str) -> bool:
         """Whether the number, read with A = 10 and its first four characters last, leaves 1 when divided by 97."""

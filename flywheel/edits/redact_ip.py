@@ -24,6 +24,7 @@ class RedactIp(Redaction, frozen=True):
     use: Literal["redact_ip"] = "redact_ip"
     label: ClassVar[str] = "IP"
     pattern: ClassVar[str] = f"{_V4}|{_V6}"
+    gate: ClassVar[str] = r"[0-9]\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:"
     before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_.]", "::", *_NUMBERED, "§")
     after: ClassVar[str] = r"(?:[0-9A-Za-z_]|\.[0-9])"
     public_only: bool = False

@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Literal
 
-from flywheel.kinds import Redaction
+from flywheel.kinds import DIGITS, Redaction
 
 _NAMED = r"(?:사업자 ?(?:등록)? ?번호|[Bb]usiness [Rr]egistration (?:[Nn]umber|[Nn]o\.?))(?:는|은| is)?[ :=#]{1,3}"
 
@@ -17,6 +17,7 @@ class RedactKrn(Redaction, frozen=True):
     pattern: ClassVar[str] = (
         rf"{_NAMED}(?P<value>[1-9][0-9]{{2}}[ -]?[0-9]{{2}}[ -]?[0-9]{{5}})|[1-9][0-9]{{2}}-[0-9]{{2}}-[0-9]{{5}}"
     )
+    gate: ClassVar[str] = DIGITS
     before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_]", "[0-9][.,-]")
     after: ClassVar[str] = r"(?:[0-9A-Za-z_]|[.-][0-9])"
 

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import ClassVar, Literal
 
-from flywheel.kinds import Redaction
+from flywheel.kinds import DIGITS, Redaction
 
 
 class RedactRrn(Redaction, frozen=True):
@@ -16,6 +16,7 @@ class RedactRrn(Redaction, frozen=True):
     use: Literal["redact_rrn"] = "redact_rrn"
     label: ClassVar[str] = "RRN"
     pattern: ClassVar[str] = r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]) ?- ?[1-8][0-9]{6}"
+    gate: ClassVar[str] = DIGITS
     before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_]", "[0-9][.,-]")
     after: ClassVar[str] = r"(?:[0-9A-Za-z_]|[.-][0-9])"
 

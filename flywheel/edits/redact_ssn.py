@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Literal
 
-from flywheel.kinds import Redaction
+from flywheel.kinds import DIGITS, Redaction
 
 _NAMED = (
     r"(?:\b[Ss][Ss][Nn]|[Ss][Oo][Cc][Ii][Aa][Ll] [Ss][Ee][Cc][Uu][Rr][Ii][Tt][Yy](?: [Nn][Uu][Mm][Bb][Ee][Rr]| [Nn][Oo]\.?)?)"
@@ -20,6 +20,7 @@ class RedactSsn(Redaction, frozen=True):
     pattern: ClassVar[str] = (
         rf"{_NAMED}(?P<value>[0-8][0-9]{{2}}[ -]?[0-9]{{2}}[ -]?[0-9]{{4}})|[0-8][0-9]{{2}}-[0-9]{{2}}-[0-9]{{4}}"
     )
+    gate: ClassVar[str] = DIGITS
     before: ClassVar[tuple[str, ...]] = ("[0-9A-Za-z_]", "[0-9][.,-]")
     after: ClassVar[str] = r"(?:[0-9A-Za-z_]|[.-][0-9])"
 

@@ -26,6 +26,19 @@ FOUND = [
     ("", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA75b0\n+/=\n-----END RSA PRIVATE KEY-----", "\n"),
     ('{"pem": "', "-----BEGIN PRIVATE KEY-----\\nMIIEowIBAAKCAQEA75b0\\n-----END PRIVATE KEY-----", '\\n"}'),
 ]
+FOUND += [
+    ("postgres://", "app:hunter2!x", "@db.internal:5432/main"),
+    ("DATABASE_URL=mongodb+srv://", "root:Zx9%40aa", "@cluster0.example.net/?w=1"),
+    ("redis://", ":s3cr3tpw", "@10.0.0.1:6379"),
+    ("AccountKey=", "a1B2" * 21 + "cd==", ";EndpointSuffix=x"),
+    ("AWS_SECRET_ACCESS_KEY=", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1a2", ""),
+    ("", "glpat-" + "a1B2c" * 4, ""),
+    ("", "SG." + "a1B2" * 5 + "." + "c3D4" * 8, ""),
+    ("", "npm_" + "a1B2" * 9, ""),
+    ("bot ", "123456789:AA" + "a1B" * 11, ""),
+    ("https://", "hooks.slack.com/services/T0123ABCD/B0123ABCD/" + "a1B2" * 6, ""),
+    ("db_password: ", "Tr0ub4dor3xYzAbCdEf12", ""),
+]
 FOUND.append(
     (
         "",
@@ -45,6 +58,19 @@ LEFT = [
     "risk-management-and-other-long-words",
     "-----BEGIN PUBLIC KEY-----\nMIIEowIBAAKCAQEA75b0\n-----END PUBLIC KEY-----",
     "the bearer of this letter",
+    "primary_key: 356a192b7913b04c54574d18c28d46e6395428ab",
+    "cache_key = a1B2c3D4e5F6g7H8i9J0k1L2",
+    "id: 75b0f0bd-1f46-b7e3-6b9c-728756ceeac6",
+    "token: 75b0f0bd-1f46-b7e3-6b9c-728756ceeac6",
+    "sha512-a1B2c3D4e5F6g7H8i9J0k1L2a1B2c3D4e5F6g7H8i9J0k1L2==",
+    "integrity: sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K",
+    "index 83db48f..bf2a3c1 100644",
+    "postgres://user:password@localhost:5432/db",
+    "https://user:${TOKEN}@example.com and mysql://root:<password>@host",
+    "amqp://guest:****@host, http://example.com:8080/path@2",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ",
+    "key: ArrowUp; keyCode=38; tokens=4096; max_tokens: 4096",
+    "def get_secret(password: str, token: Optional[str] = None) -> SecretStr:",
 ]
 
 
