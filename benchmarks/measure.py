@@ -1,0 +1,64 @@
+"""What a piece of work costs: processor time, wall time and memory of a process that does nothing else.
+
+Only the standard library, so that it runs in any environment. A piece of work is a generator that gets what it works on: it
+imports and warms up what it needs, yields once, works, and yields its result. Only what lies between the two is counted.
+"""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[Any], Iterator[Any]]
+
+
+def spent() -> float:
+    """Seconds of processor time of this process, its threads and its children that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+
+def timed(work: Work, given: Any) -> dict[str, Any]:
+    """`cpu` and `wall` (seconds), `rss` (MB at most, of the largest process) and `result`."""
+    steps = work(given)
+    next(steps)
+    before, start = spent(), time.perf_counter()
+    result = next(steps)
+    wall, cpu = time.perf_counter() - start, spent() - before
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    next(steps, None)
+    return {"cpu": cpu, "wall": wall, "rss": peak / 1024, "result": result}
+
+
+def main(works: Mapping[str, Work]) -> None:
+    """Command line of a file of works: NAME INPUT OUTPUT. INPUT is JSON, what the work is given."""
+    name, given, answer = sys.argv[1:]
+    found = timed(works[name], json.loads(Path(given).read_bytes()))
+    Path(answer).write_text(json.dumps(found))
+
+
+def run(python: Path, script: str, name: str, given: Any, work: Path) -> dict[str, Any]:
+    """Do a piece of work of `script`, a file beside this one, in a process of its own. What `timed` gives.
+
+    Raises `RuntimeError` with the end of what the process said where it fails.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    asked, answer = work / "given.json", work / "answer.json"
+    asked.write_text(json.dumps(given))
+    answer.unlink(missing_ok=True)
+    command = [str(python), str(Path(__file__).with_name(script)), name, str(asked), str(answer)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=work, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{script} {name} failed with {done.returncode}: {done.stderr[-2000:]}")
+    return dict(json.loads(answer.read_bytes()))
+
+
+def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of several runs of one work: the medians of `cpu` and `wall`, the largest `rss`, the last result."""
+    middle = {name: statistics.median(r[name] for r in runs) for name in ("cpu", "wall")}
+    return middle | {"rss": max(r["rss"] for r in runs), "result": runs[-1]["result"]}

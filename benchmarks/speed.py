@@ -1,0 +1,409 @@
+"""How fast each part is and how much memory it takes, beside the fastest other tools, in one run on one machine.
+
+    python benchmarks/speed.py --data ../shared/data --work /tmp/bench
+
+Prints tables in Markdown. The logs are made by make_corpus.py; the other tools are installed below WORK from the package index, at
+the first run. Everything is done in a process of its own and counted in seconds of processor time, which a busy machine disturbs
+less than the clock. What takes less than twenty seconds is done three times, the contestants in turn, and the median is told.
+`--only` names parts: near, scaling, steps, end. With 1,000,000 calls all of it takes some two hours; `--sizes 20000` some minutes.
+
+Near duplicates: sequences of five words, 128 hashes in 32 bands of 4. Recall and precision are of "is a member of a group", against
+an exact join of all texts at the same threshold.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import end_to_end
+from environments import python_of
+from measure import medians, run
+
+SHORT = 20.0
+"""Seconds of processor time up to which a piece of work is repeated."""
+ROUNDS = 3
+NEAR = {
+    "near": ("", "flywheel", "yes, compared exactly"),
+    "exact": ("", "exact join (the truth)", "yes, compared exactly"),
+    "rensa_flat": ("rensa", "rensa 0.5.0, hashes from Polars and NumPy", "no"),
+    "rensa_tokens": ("rensa", "rensa 0.5.0, from tokens", "yes, not compared"),
+    "datasketch": ("datasketch", "datasketch 2.0.0", "yes, not compared"),
+    "text_dedup": ("text-dedup", "text-dedup 0.4.0", "no"),
+    "datatrove": ("datatrove", "datatrove 0.10.1", "yes, not compared"),
+    "data_juicer": ("data-juicer", "data-juicer 1.6.1", "no"),
+}
+"""Work -> the environment it runs in ("": ours), its name in the table, whether it names pairs."""
+STEPS = {
+    "ingest": {"ingest_orjson": "reference", "ingest_msgspec": "reference", "ingest_datatrove": "datatrove"},
+    "pii": {"pii_reference": "reference", "pii_datatrove": "datatrove", "pii_data_juicer": "data-juicer"},
+    "language": {"language_reference": "reference"},
+    "cleaning": {"cleaning_reference": "reference", "cleaning_data_juicer": "data-juicer"},
+    "decontamination": {"decontamination_reference": "reference", "decontamination_datatrove": "datatrove"},
+    "filters": {"filters_datatrove": "datatrove", "filters_data_juicer": "data-juicer"},
+}
+"""Our work -> that of others that do the same, and their environments."""
+WHAT = {
+    "ingest": "read lines, quarantine the bad ones",
+    "pii": "find and redact personal data",
+    "language": "tell the language",
+    "cleaning": "HTML, Markdown, Unicode, white space",
+    "decontamination": "find benchmark items (13 words in a row)",
+    "filters": "heuristic filters",
+}
+
+
+class Bench:
+    """One run: where the data lies, where things are made, how large."""
+
+    def __init__(self, data: Path, work: Path, threshold: float, limit: float) -> None:
+        self.data, self.work, self.threshold, self.limit = data, work.resolve(), threshold, limit
+        self.costs: dict[str, float] = {}
+        """Seconds for the calls of the smallest size, by step and tool, for the last table."""
+
+    def corpus(self, records: int) -> Path:
+        """The logs of so many calls, made where they are not there."""
+        place = self.work / f"corpus-{records}"
+        if not (place / "made.json").exists():
+            command = [sys.executable, str(Path(__file__).with_name("make_corpus.py")), "--data", str(self.data)]
+            command += ["--out", str(place), "--records", str(records)]
+            made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            (place / "made.json").write_text(made)
+        return place
+
+    def logs(self, records: int) -> list[str]:
+        """The log files of so many calls."""
+        return sorted(str(p) for p in (self.corpus(records) / "logs").glob("*.jsonl"))
+
+    def run(self, name: str, given: Any, environment: str = "") -> dict[str, Any]:
+        """One piece of work, ours or another's."""
+        python = python_of(environment, self.work) if environment else Path(sys.executable)
+        return run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
+
+    def in_turn(self, works: Mapping[str, tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Each work (its environment and what it is given) once or, where it is short, three times in turn."""
+        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in works}
+        for _ in range(ROUNDS):
+            for name, (environment, given) in works.items():
+                if not runs[name] or runs[name][0]["cpu"] < SHORT:
+                    progress(name)
+                    runs[name].append(self.run(name, given, environment))
+        return {name: medians(done) for name, done in runs.items()}
+
+
+def progress(what: str) -> None:
+    """Say on stderr what is going on."""
+    sys.stderr.write(f"{dt.datetime.now():%H:%M:%S} {what}\n")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; every column but the first is flush right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+# --- near duplicates
+
+
+def texts(bench: Bench, records: int) -> dict[str, Any]:
+    """The texts of so many calls: where they are, how many and how large."""
+    place = bench.work / f"texts-{records}"
+    endings = {"texts": ".parquet", "lines": ".jsonl", "words": ".words.jsonl"}
+    paths = {name: str(place.with_suffix(ending)) for name, ending in endings.items()}
+    told = place.with_suffix(".json")
+    if not told.exists():
+        told.write_text(json.dumps(bench.run("texts", paths | {"files": bench.logs(records)})["result"]))
+    return paths | json.loads(told.read_bytes())
+
+
+def near(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
+    """Every tool at every size; one that would take too long at a size is run at half of it, at a quarter, …"""
+    speed: dict[str, float] = {}
+    for size in sizes:
+        left = {}
+        for name, (environment, _, _) in NEAR.items():
+            fitting = size
+            while name in speed and fitting * speed[name] > bench.limit:
+                fitting //= 2
+            left.setdefault(fitting, {})[name] = environment
+        rows = []
+        for fitting, works in sorted(left.items(), reverse=True):
+            if fitting > size // 16:
+                done = near_at(bench, fitting, works)
+                speed |= {name: found["cpu"] / fitting for name, found in done.items()}
+                rows += [near_row(name, found, fitting) for name, found in done.items() if name != "candidates"]
+                if fitting == min(sizes):
+                    bench.costs |= {f"near {name}": found["cpu"] for name, found in done.items()}
+                if "candidates" in done and (told := done["candidates"]["result"]):
+                    yield (
+                        f"\nflywheel compared {told['pairs']:,} candidate pairs of {fitting:,} texts exactly. "
+                        f"The largest bucket held {told['largest']:,}; none overflowed, for none is cut short.\n"
+                    )
+        head = (
+            "Near duplicates",
+            "Texts",
+            "CPU-s",
+            "Texts per CPU-s",
+            "Wall s",
+            "Peak MB",
+            "Recall",
+            "Precision",
+            "Names pairs",
+        )
+        rows.sort(key=lambda row: (row[0] != "flywheel", -float(row[3].replace(",", ""))))
+        yield table(head, rows) + "\n"
+
+
+def near_at(bench: Bench, size: int, works: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The works at one size, judged against the exact join of the same texts."""
+    made = texts(bench, size)
+    given = made | {"threshold": bench.threshold}
+    done = bench.in_turn({name: (environment, given) for name, environment in works.items() if name != "exact"})
+    truth = bench.in_turn({"exact": ("", given)})["exact"]
+    if "exact" in works:
+        done["exact"] = truth
+    if "near" in works:
+        progress("candidates")
+        done["candidates"] = bench.run("candidates", given)
+        done["near"]["same"] = done["near"]["result"]["groups"] == truth["result"]["groups"]
+    for name in works:
+        done[name] |= judged(done[name]["result"]["flags"], truth["result"]["flags"])
+    return done
+
+
+def judged(flags: Sequence[int], truth: Sequence[int]) -> dict[str, float]:
+    """Recall and precision of being a member of a group."""
+    both = sum(a & b for a, b in zip(flags, truth, strict=True))
+    return {"recall": both / max(1, sum(truth)), "precision": both / max(1, sum(flags))}
+
+
+def near_row(name: str, found: Mapping[str, Any], size: int) -> list[str]:
+    _, shown, names_pairs = NEAR[name]
+    if name == "near" and found["same"]:
+        names_pairs += "; groups as of the exact join"
+    count = len(found["result"]["flags"])
+    numbers = [
+        f"{count:,}",
+        f"{found['cpu']:.2f}",
+        f"{count / found['cpu']:,.0f}",
+        f"{found['wall']:.1f}",
+        f"{found['rss']:,.0f}",
+    ]
+    return [shown, *numbers, f"{found['recall']:.3f}", f"{found['precision']:.3f}", names_pairs]
+
+
+def scaling(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
+    """flywheel alone, on the first so many texts of the largest corpus."""
+    made, rows = texts(bench, max(sizes)), []
+    for size in sizes:
+        progress(f"near, {size:,}")
+        given = {"texts": made["texts"], "threshold": bench.threshold, "records": size, "groups": False}
+        found = bench.run("near", given)
+        count, members = len(found["result"]["flags"]), sum(found["result"]["flags"])
+        numbers = (
+            f"{found['cpu']:.1f}",
+            f"{1e6 * found['cpu'] / count:.0f}",
+            f"{found['wall']:.1f}",
+            f"{found['rss']:,.0f}",
+        )
+        rows.append([f"{count:,}", *numbers, f"{members:,}"])
+    head = ("Texts", "CPU-s", "CPU-µs per text", "Wall s", "Peak MB", "In groups")
+    yield table(head, rows) + "\n"
+
+
+# --- single steps
+
+
+def single_steps(bench: Bench, size: int) -> Iterator[str]:
+    """Each step, ours and others', on the logs of so many calls."""
+    files, place = bench.logs(size), bench.work / f"said-{size}"
+    benchmark = bench.data / "benchmarks" / "gsm8k_test.jsonl.gz"
+    items = [r["question"] for r in _records(benchmark)]
+    paths = {"out": str(place.with_suffix(".jsonl")), "users": str(place.with_suffix(".users.jsonl"))}
+    made = bench.run("said", paths | {"files": files})["result"]
+    ours = {"files": files, "benchmark": str(benchmark)}
+    rows = []
+    for step, others in STEPS.items():
+        told = {"texts": paths["users" if step == "language" else "out"], "items": items, "files": files}
+        works: dict[str, tuple[str, Any]] = {step: ("", ours)}
+        works |= {name: (environment, told) for name, environment in others.items()}
+        done = bench.in_turn(works)
+        size_of = (
+            sum(os.path.getsize(f) for f in files)
+            if step == "ingest"
+            else made["users" if step == "language" else "bytes"]
+        )
+        bench.costs |= {f"{step} {name}": found["cpu"] for name, found in done.items()}
+        for name, found in done.items():
+            rate, who = (
+                size_of / 1e6 / found["cpu"],
+                "flywheel" if name == step else name.removeprefix(f"{step}_").replace("_", "-"),
+            )
+            ratio = found["cpu"] / done[step]["cpu"]
+            facts = ", ".join(f"{k} {v:,}" for k, v in found["result"].items() if v is not None)
+            rows.append(
+                [
+                    WHAT[step] if name == step else "",
+                    who,
+                    f"{rate:,.1f}",
+                    f"{ratio:.2f}×",
+                    f"{found['rss']:,.0f}",
+                    facts,
+                ]
+            )
+    yield table(("Step", "Who", "MB per CPU-s", "Time to flywheel's", "Peak MB", "Found"), rows) + "\n"
+
+
+def together(bench: Bench) -> Iterator[str]:
+    """The steps that datatrove and data-juicer have, added up."""
+    rows = []
+    for who in ("datatrove", "data_juicer"):
+        pairs = [(f"{s} {s}", f"{s} {s}_{who}", s) for s in STEPS] + [("near near", f"near {who}", "near duplicates")]
+        both = [(bench.costs[a], bench.costs[b], s) for a, b, s in pairs if a in bench.costs and b in bench.costs]
+        if both:
+            own, other = sum(a for a, _, _ in both), sum(b for _, b, _ in both)
+            rows.append(
+                [
+                    who.replace("_", "-"),
+                    ", ".join(s for _, _, s in both),
+                    f"{own:.1f}",
+                    f"{other:.1f}",
+                    f"{other / own:.1f}×",
+                ]
+            )
+    yield table(("Against", "Steps it has", "flywheel, CPU-s", "It, CPU-s", "Ratio"), rows) + "\n"
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    from make_corpus import read_lines
+
+    return list(read_lines(path))
+
+
+# --- from raw lines to releases
+
+
+def end(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
+    """Whole builds, and one more day on top of each."""
+    rows, stages = [], []
+    for size in sizes:
+        made = bench.corpus(size)
+        benchmark = bench.data / "benchmarks" / "gsm8k_test.jsonl.gz"
+        home = end_to_end.new_home(bench.work / "homes" / f"of-{size}", size, benchmark)
+        progress(f"end to end, {size:,}")
+        taken = end_to_end.flywheel(home, "ingest", str(made / "logs"), str(made / "feedback"))
+        built = end_to_end.flywheel(home, "build")
+        progress("one more day")
+        day = end_to_end.flywheel(home, "ingest", str(made / "more" / "logs"), str(made / "more" / "feedback"))
+        again = end_to_end.flywheel(home, "build")
+        full, more = taken.wall + built.wall, day.wall + again.wall
+        released = [s for s in built.answer["sets"] if s["released"]]
+        failed = [f"{c['asset']}.{c['name']}" for c in built.answer["checks"] if not c["passed"]]
+        rows.append([
+            f"{size:,}", f"{taken.wall:.1f}", f"{built.wall:.1f}", f"{taken.cpu + built.cpu:.1f}", f"{size / full:,.0f}",
+            f"{max(taken.peak, built.peak):,.0f}", f"{len(released)} of {len(built.answer['sets'])}",
+            f"{day.wall:.1f} + {again.wall:.1f}", f"{100 * more / full:.1f}%",
+            f"{100 * (day.cpu + again.cpu) / (taken.cpu + built.cpu):.1f}%",
+        ])  # fmt: skip
+        stages.append(stage_table(size, taken, built, end_to_end.steps(home, built.answer["run_id"]), failed))
+        stages.append(stage_table(size, day, again, end_to_end.steps(home, again.answer["run_id"]), [], "one more day"))
+    head = (
+        "Calls", "Ingest, wall s", "Build, wall s", "CPU-s", "Calls per wall s", "Peak MB", "Sets released", "One more day, wall s",
+        "of the full run", "of its CPU-s",
+    )  # fmt: skip
+    yield table(head, rows) + "\n"
+    yield from stages
+
+
+def stage_table(
+    size: int,
+    taken: end_to_end.Cost,
+    built: end_to_end.Cost,
+    took: Sequence[tuple[str, float]],
+    failed: Sequence[str],
+    what: str = "all",
+) -> str:
+    """Where the time of a build goes: by step of Dagster; steps run side by side, so the shares are of the steps' sum."""
+    whole = sum(seconds for _, seconds in took)
+    rows = [["`flywheel ingest`", f"{taken.wall:.1f}", ""]]
+    rows += [[step, f"{seconds:.1f}", f"{100 * seconds / whole:.1f}%"] for step, seconds in took[:14]]
+    rows += [[f"{len(took) - 14} others", f"{sum(s for _, s in took[14:]):.1f}", ""]] if len(took) > 14 else []
+    rows += [["start, catalog and end of `flywheel build`", f"{max(0.0, built.wall - whole):.1f}", ""]]
+    told = "".join(f"\nNot passed: {', '.join(failed)}.\n" if failed else "")
+    counted = [
+        [s["name"], *(f"{s.get(k) or 0:,}" for k in ("rows_in", "rows_out", "quarantined"))]
+        for s in built.answer.get("stages", [])
+    ]
+    return "\n".join([
+        table((f"Step ({size:,} calls, {what})", "Seconds", "Share"), rows), told,
+        table(("Stage", "Rows in", "Rows out", "Quarantined"), counted), "",
+    ])  # fmt: skip
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    return sorted(int(n) for n in text.split(","))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(__file__).parents[2] / "shared" / "data",
+        help="folder of staged conversations",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "bench",
+        help="where logs, homes and environments are made",
+    )
+    parser.add_argument("--only", default="near,scaling,steps,end", help="parts to do, with commas between them")
+    parser.add_argument("--sizes", type=numbers, default=[20_000, 200_000, 1_000_000], help="calls of the builds")
+    parser.add_argument(
+        "--near", type=numbers, default=[20_000, 200_000], help="texts of the comparison of near duplicates"
+    )
+    parser.add_argument("--scaling", type=numbers, default=[20_000, 50_000, 200_000, 500_000, 1_000_000])
+    parser.add_argument("--step-size", type=int, default=20_000, help="calls of the single steps")
+    parser.add_argument("--threshold", type=float, default=0.8)
+    parser.add_argument(
+        "--limit", type=float, default=600.0, help="seconds a tool may take; a slower one gets fewer texts"
+    )
+    given = parser.parse_args()
+    if not (given.data / "benchmarks").is_dir():
+        parser.error(f"{given.data} holds no benchmarks. Name the folder of staged conversations with --data.")
+    bench = Bench(given.data, given.work, given.threshold, given.limit)
+    wanted = set(given.only.split(","))
+    print(f"{dt.date.today():%-d %B %Y}; {os.cpu_count()} cores, Python {platform.python_version()}, {_processor()}\n")
+    parts = {
+        "near": lambda: near(bench, given.near),
+        "scaling": lambda: scaling(bench, given.scaling),
+        "steps": lambda: [*single_steps(bench, given.step_size), *together(bench)],
+        "end": lambda: end(bench, given.sizes),
+    }
+    for name, part in parts.items():
+        if name in wanted:
+            for text in part():
+                print(text, flush=True)
+
+
+def _processor() -> str:
+    """The name of the processor, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    main()
