@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from flywheel import rewriting
-from flywheel.edits import EDITS
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.policy import FREE, NO_POLICY, Policy, forbidden_fields, type_drift
@@ -183,7 +181,7 @@ def screened(
     edits = screened.scan("edits").group_by(segment="edit").agg(value=pl.col("count").sum())
     return _table(
         _unaccounted_rows(conversations.scan(), screened.scan(), no, n),
-        _pii(screened, redactions, ("messages", "tools")),
+        _pii(screened, redactions),
         _forbidden(screened, policy, ("messages", "tools", *FREE)),
         _one("kept_share", _share(kept, n), n),
         _one("rows", kept, n),
@@ -240,9 +238,9 @@ def candidate(
         _unaccounted_examples(rows, no, curated),
         _mix(wanted, candidate, rows),
         _leaks(wanted, rows, curated),
-        _pii(candidate, redactions, ("prompt", "completion", "rejected", "tools")),
+        _pii(candidate, redactions),
         _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
-        _overlap(candidate, overlap),
+        _overlap(candidate, curated, overlap),
         _one(
             "role_violations",
             n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use == "corpus" else IN_ORDER)),
@@ -381,18 +379,16 @@ def _repeated_examples(rows: pl.DataFrame, curated: Snapshot) -> int:
     return _repeats(rows.lazy(), "digest") + _repeats(parents, "near_group")
 
 
-def _pii(dataset: Snapshot, redactions: Sequence[Redaction], columns: Sequence[str]) -> list[Row]:
-    """`pii_residue` per label that is redacted (what is left is a fault), `pii_unredacted` per label that is not."""
+def _pii(dataset: Snapshot, redactions: Sequence[Redaction]) -> list[Row]:
+    """`pii_residue` per label that is redacted (what is left is a fault), `pii_unredacted` per label that is not.
+
+    The texts were searched when each part was made; a redaction of which a part knows nothing makes the metric no number.
+    """
     n = dataset.count()
-    listed = {r.use for r in redactions}
-    others = [cls.model_validate({}) for use, cls in EDITS.items() if issubclass(cls, Redaction) and use not in listed]
-    every = [*redactions, *others]
-    found = [0] * len(every)
-    for texts in _texts(dataset, columns) if every else ():
-        counts = rewriting.residue(texts, every, columns)["count"].to_list()
-        found = [a + b for a, b in zip(found, counts, strict=True)]
-    left = {r.label: c for r, c in zip(redactions, found, strict=False)}
-    shown = {r.label: c for r, c in zip(others, found[len(redactions) :], strict=True)}
+    found = _dict(dataset.scan("residue").group_by(segment="label").agg(value=pl.col("count").sum()))
+    searched = bool(found) or not n
+    left = {r.label: found.pop(r.label, 0.0 if searched else math.nan) for r in redactions}
+    shown = found
     return [
         *_one("pii_residue", sum(left.values()), n),
         *_per("pii_residue", left, n),
@@ -429,16 +425,16 @@ def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
     return [*_one("type_drift", sum(found.values()), n), *_per("type_drift", found, n)]
 
 
-def _overlap(candidate: Snapshot, overlap: BenchmarkOverlap | None) -> list[Row]:
-    """`benchmark_share`, the largest share of an item that an example holds, per benchmark; measured anew, for corrections
-    were never measured. Without benchmarks there is no such metric."""
+def _overlap(candidate: Snapshot, curated: Snapshot, overlap: BenchmarkOverlap | None) -> list[Row]:
+    """`benchmark_share`, the largest share of an item that an example holds, per benchmark. The conversations behind it were
+    measured; what a person wrote in place of a reply was not, and is now. Without benchmarks there is no such metric."""
     if overlap is None or not overlap.files:
         return []
-    messages = pl.concat_list([pl.col(c).fill_null([]) for c in ("prompt", "completion", "rejected")])
-    starts = range(0, candidate.count(), ROWS_AT_ONCE)
-    rows = [candidate.scan().select("id", messages=messages).slice(start, ROWS_AT_ONCE) for start in starts]
-    none = pl.LazyFrame(schema={"id": pl.String, **overlap.gives})
-    found = pl.concat([none, *(overlap.measure(r).collect().lazy() for r in rows)]).drop_nulls("benchmark_hit")
+    parents = candidate.scan().select(id="parents").explode("id").unique()
+    logged = curated.scan().join(parents, on="id", how="semi").select("benchmark_hit", "benchmark_share")
+    by_person = candidate.scan().filter(pl.col("origin") == "demonstrated").select("id", messages="completion")
+    written = overlap.measure(by_person.collect().lazy()).select("benchmark_hit", "benchmark_share")
+    found = pl.concat([logged, written]).drop_nulls("benchmark_hit")
     file = pl.col("benchmark_hit").str.split("#").list.first()
     worst = _dict(found.group_by(segment=file).agg(value=pl.col("benchmark_share").max()))
     n = candidate.count()

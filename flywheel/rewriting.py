@@ -15,6 +15,7 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
+from flywheel.edits import EDITS
 from flywheel.kinds import Edit, Redaction
 from flywheel.records import MESSAGE_FIELDS, conform, digests
 
@@ -29,6 +30,9 @@ EDITS_MADE = pl.Schema(
         "chars_after": pl.Int32,
     }
 )
+
+RESIDUE = pl.Schema({"label": pl.String, "count": pl.Int64})
+"""What redactions still find in the texts of a table: one row for each redaction there is, listed in the recipe or not."""
 
 PLAIN = ("content", "name", "reasoning", "refusal", "tool_call_id")
 STRUCTURED = ("parts", "tool_calls", "extra")
@@ -117,7 +121,15 @@ def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequen
         }
         for r in redactions
     ]
-    return pl.DataFrame(found, schema={"label": pl.String, "count": pl.Int64})
+    return pl.DataFrame(found, schema=RESIDUE)
+
+
+def every_redaction(edits: Iterable[Edit]) -> tuple[Redaction, ...]:
+    """The redactions among the edits, then every other one there is, as it is by default."""
+    listed = [e for e in edits if isinstance(e, Redaction)]
+    uses = {r.use for r in listed}
+    others = (cls for use, cls in EDITS.items() if issubclass(cls, Redaction) and use not in uses)
+    return (*listed, *(cls.model_validate({}) for cls in others))
 
 
 class _Texts:

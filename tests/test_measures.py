@@ -18,6 +18,7 @@ from flywheel.measures import MEASURES
 from flywheel.policy import Policy
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message
+from flywheel.rewriting import RESIDUE, every_redaction, residue
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -38,11 +39,17 @@ CALLS = {"rows": CONVERSATIONS, "set_aside": SET_ASIDE}
 EVENTS = {"rows": FEEDBACK, "set_aside": SET_ASIDE}
 LABELLED = {"rows": LABELS, "comparisons": COMPARISONS, "ledger": LEDGER}
 EDITS = pl.Schema({"id": pl.String, "message": pl.Int32, "field": pl.String, "edit": pl.String, "count": pl.Int32})
-SCREENED = {"rows": pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)}), "rejected": REJECTED, "edits": EDITS}
+SCREENED = {
+    "rows": pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)}),
+    "rejected": REJECTED,
+    "edits": EDITS,
+    "residue": RESIDUE,
+}
 MEASURED = {"rows": pl.Schema({"id": pl.String, "day": pl.Date, "reply_words": pl.Int32, "language": pl.String, "near_group": pl.String, "near_similarity": pl.Float64})}  # fmt: skip
-POOL = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, "language": pl.String, "exact_group": pl.String, "near_group": pl.String, "undesired": pl.List(pl.String)})  # fmt: skip
+POOL = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, "language": pl.String, "exact_group": pl.String, "near_group": pl.String, "benchmark_hit": pl.String, "benchmark_share": pl.Float64, "undesired": pl.List(pl.String)})  # fmt: skip
 CURATED = {"rows": POOL, "rejected": REJECTED}
-SET = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES}
+SET = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
+TEXTS = ("messages", "prompt", "completion", "rejected", "tools")
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 EMAIL = RedactEmail()
 
@@ -56,6 +63,9 @@ def put(tmp_path):
         name = f"d{next(made)}"
 
         def frame(table: str) -> pl.DataFrame:
+            if table == "residue":  # as the stages make it
+                rows = frame("rows")
+                return residue(rows, every_redaction(()), [c for c in TEXTS if c in rows.columns])
             given = tables.get(table, [])
             if isinstance(given, list):
                 given = pl.DataFrame([{c: r.get(c) for c in schemas[table]} for r in given], schema=schemas[table])
@@ -612,7 +622,8 @@ def test_row_146_no_duplicate_cluster_straddles_and_the_check_proves_it(tmp_path
         .collect()
         .with_columns(split=pl.when(pl.col("id") == "r000").then(pl.lit("validation")).otherwise(pl.lit("train")))
     )
-    broken = snapshot(store, "s", {"rows": rows, "rejected": made.scan("rejected").collect()})
+    others = {t: made.scan(t).collect() for t in ("rejected", "residue")}
+    broken = snapshot(store, "s", {"rows": rows, **others})
     said = found("set", "no_split_leaks", measures.candidate(kind, broken, pool["curated"], []))
     assert (said.passed, said.blocking, said.observed) == (False, True, 1)
 
@@ -702,13 +713,15 @@ def test_pii_in_any_text_of_an_example(put):
     assert values(judged(put, given), "pii_unredacted")["EMAIL"] == 3
 
 
-@pytest.mark.parametrize("column", ["prompt", "completion", "rejected"])
-def test_benchmarks_in_any_text_of_an_example(put, tmp_path, column):
-    leak = example("1", **{column: said("user: How many DUCKS does the farmer next door keep?")})
-    given = put(SET, rows=[leak, example("2")])
-    pool = put(CURATED, rows=[pooled("1"), pooled("2")])
+@pytest.mark.parametrize("by", ["logged", "demonstrated"])
+def test_benchmarks_in_a_conversation_behind_an_example_or_in_what_a_person_wrote(put, tmp_path, by):
+    leak = said("user: How many DUCKS does the farmer next door keep?")
+    given = put(SET, rows=[example("1", completion=leak, origin=by), example("2", completion=leak, origin=by)])
+    hit = {"benchmark_hit": "bench#0", "benchmark_share": 0.75} if by == "logged" else {}
+    pool = put(CURATED, rows=[pooled("1", **hit), pooled("2")])
     table = measures.candidate(Sft(name="s"), given, pool, [], bench(tmp_path))
-    assert values(table, "benchmark_share") == {"": 1.0, "bench": 1.0}
+    share = 0.75 if by == "logged" else 1.0
+    assert values(table, "benchmark_share") == {"": share, "bench": share}
     sound = measures.candidate(Sft(name="s"), put(SET, rows=[example("2")]), pool, [], bench(tmp_path))
     assert values(sound, "benchmark_share") == {"": 0.0}
     assert values(measures.candidate(Sft(name="s"), given, pool, []), "benchmark_share") == {}  # the check is off

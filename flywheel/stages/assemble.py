@@ -5,6 +5,7 @@ Who is in the set is decided on slim columns alone; messages are fetched afterwa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -15,10 +16,10 @@ from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.messages import INSTRUCTIONS
 from flywheel.mix import Allocation, allocate, axis
 from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
-from flywheel.rewriting import rewrite_text
+from flywheel.rewriting import RESIDUE, every_redaction, residue, rewrite_text
 from flywheel.selection import SELECTION, Selected, narrowed
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
-from flywheel.snapshots import Snapshot
+from flywheel.snapshots import Snapshot, StoredPart
 from flywheel.split import KEYS, split
 from flywheel.stages.curate import SHARED_PASSAGES
 
@@ -39,6 +40,8 @@ class Plan:
     rejected: pl.DataFrame
     """REJECTED_EXAMPLES."""
     allocation: Allocation
+    parents: pl.DataFrame
+    """`id` and `parents` of every example that was there."""
     selected: Selected | None = None
     """What the selection of the recipe said of each example, where there is one."""
 
@@ -53,7 +56,9 @@ def assemble(
     secret: bytes,
     measurements: Snapshot | None = None,
 ) -> Dataset:
-    """The dataset of one set: `rows` (EXAMPLES) and `rejected` (REJECTED_EXAMPLES), in one part "all".
+    """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
+    find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
+    alone.
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
@@ -71,19 +76,12 @@ def assemble(
         Step(use="pseudonym_key", parameters={"id": short_hash(secret)}),
     )
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements)
-    beside = {} if plan.selected is None else {"selection": plan.selected.rows}
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
-
-    def make() -> Tables:
-        rows = written(wanted, plan.chosen, _texts(screened, _needed(plan.chosen), _parts(wanted)))
-        return {"rows": rows, "rejected": plan.rejected, **beside}
-
+    schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
     return Dataset(
         name=wanted.name,
-        schemas={"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, **dict.fromkeys(beside, SELECTION)},
-        parts=[
-            Part("all", cause("assemble", steps, *[s.version for s in (curated, screened, labels, *sketched)]), make)
-        ],
+        schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
+        parts=_day_parts(wanted, plan, screened, steps, every_redaction(edits)),
         derivation=Derivation(
             operation="assemble",
             inputs=tuple(s.ref for s in (curated, screened, labels, *sketched)),
@@ -113,6 +111,7 @@ def decide(
     picked = without_contrast(redacted(picked, edits, secret), screened)
     picked = without_repeats(without_form(wanted, picked, screened), pool)
     examples = picked.filter(pl.col("reasons").list.len() == 0)
+    there_were = examples.select("id", "parents")
     there = _with_axes(examples, wanted, pool, known)
     selected, gone = None, REJECTED_EXAMPLES.to_frame()
     if wanted.select is not None:
@@ -136,7 +135,9 @@ def decide(
             gone,
         ]
     )
-    return Plan(chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation, selected)
+    return Plan(
+        chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation, there_were, selected
+    )
 
 
 def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:
@@ -238,7 +239,7 @@ def without_contrast(picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
     )
     if pairs.is_empty():
         return picked
-    replies = _texts(screened, pairs["rejected_of"].unique()).select(
+    replies = _texts(screened.parts, pairs["rejected_of"].unique()).select(
         rejected_of="id", reply=pl.col("messages").list.last()
     )
     said = pl.col("reply").struct.field("content").fill_null("")
@@ -333,6 +334,54 @@ def _every_row(wanted: SetKind, pool: pl.LazyFrame, chosen: pl.DataFrame, reject
 # --- writing the examples
 
 
+def _day_parts(
+    wanted: SetKind, plan: Plan, screened: Snapshot, steps: Sequence[Step], redactions: Sequence[Redaction]
+) -> list[Part]:
+    """A part for each day: the examples whose first parent is of that day, and what was left out of that day."""
+    days = [p.scan().select("id", day=pl.lit(p.name)) for p in screened.parts]
+    day_of = pl.concat([pl.LazyFrame(schema={"id": pl.String, "day": pl.String}), *days]).collect()
+    searched = [r.step() for r in redactions]
+    chosen, rejected = (_by_day(rows, day_of) for rows in (plan.chosen, plan.rejected))
+    selected = {} if plan.selected is None else _by_day(plan.selected.rows.join(plan.parents, on="id"), day_of)
+    parts = []
+    for day in sorted(chosen.keys() | rejected.keys() | selected.keys()):
+        mine = chosen.get(day, plan.chosen.clear())
+        no = rejected.get(day, plan.rejected.clear())
+        said = None if plan.selected is None else conform(selected.get(day, plan.selected.rows.clear()), SELECTION)
+        texts = _texts_of(mine, day_of, screened)
+        content = [t.write_ndjson() for t in (mine, no, *([] if said is None else [said]))]
+        key = cause("assemble", steps, searched, *content, [p.version for p in texts])
+        parts.append(Part(day, key, partial(_write_day, wanted, mine, no, said, texts, redactions)))
+    return parts
+
+
+def _by_day(rows: pl.DataFrame, day_of: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The rows by the day of their first parent."""
+    first = day_of.select("day", first="id")
+    dated = rows.with_columns(first=pl.col("parents").list.first()).join(first, on="first", how="left").drop("first")
+    by_day = dated.with_columns(pl.col("day").fill_null("none")).partition_by("day", as_dict=True, include_key=False)
+    return {str(day): mine for (day,), mine in by_day.items()}
+
+
+def _texts_of(chosen: pl.DataFrame, day_of: pl.DataFrame, screened: Snapshot) -> list[StoredPart]:
+    """The days in which the text of these examples stands."""
+    days = set(day_of.filter(pl.col("id").is_in(_needed(chosen).implode()))["day"])
+    return [p for p in screened.parts if p.name in days]
+
+
+def _write_day(
+    wanted: SetKind,
+    chosen: pl.DataFrame,
+    rejected: pl.DataFrame,
+    selected: pl.DataFrame | None,
+    texts: Sequence[StoredPart],
+    redactions: Sequence[Redaction],
+) -> Tables:
+    rows = written(wanted, chosen, _texts(texts, _needed(chosen), _parts(wanted)))
+    left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
+    return {"rows": rows, "rejected": rejected, "residue": left} | ({} if selected is None else {"selection": selected})
+
+
 def _needed(chosen: pl.DataFrame) -> pl.Series:
     """Ids of the conversations whose text is in the set."""
     return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()
@@ -343,12 +392,12 @@ def _parts(wanted: SetKind) -> tuple[str, ...]:
     return (*PROMPT_PARTS, *BESIDE) if wanted.forms() else PROMPT_PARTS
 
 
-def _texts(screened: Snapshot, ids: pl.Series, parts: tuple[str, ...] = PROMPT_PARTS) -> pl.DataFrame:
+def _texts(days: Sequence[StoredPart], ids: pl.Series, parts: tuple[str, ...] = PROMPT_PARTS) -> pl.DataFrame:
     """`id` and these parts of these conversations, read day by day."""
     schema = pl.Schema({c: CONVERSATIONS[c] for c in ("id", *parts)})
     wanted = pl.col("id").is_in(ids.implode())
-    days = [p.scan().select("id", *parts).filter(wanted).collect() for p in screened.parts if p.tables["rows"].rows]
-    return pl.concat([pl.DataFrame(schema=schema), *days])
+    found = [p.scan().select("id", *parts).filter(wanted).collect() for p in days if p.tables["rows"].rows]
+    return pl.concat([pl.DataFrame(schema=schema), *found])
 
 
 def written(wanted: SetKind, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:

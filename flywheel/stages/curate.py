@@ -17,7 +17,7 @@ from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.passages import held_before
 from flywheel.policy import NO_POLICY, Policy, drop_fields
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
-from flywheel.rewriting import EDITS_MADE, rewrite
+from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue, rewrite
 from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, StoredPart
 
@@ -37,24 +37,28 @@ def screen(
     secret: bytes,
     policy: Policy = NO_POLICY,
 ) -> Dataset:
-    """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason) and `edits` (EDITS_MADE).
+    """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason), `edits` (EDITS_MADE) and
+    `residue` (RESIDUE: what redactions still find in the rows kept).
 
     Filters see what was measured of a row alone, never what compares rows: so a day's verdicts stand when other days change.
     The policy's fields go first; its age is counted back from the newest day.
     """
     steps = (policy.step(), *(op.step() for op in (*edits, *filters)))
+    redactions = every_redaction(edits)
+    searched = [r.step() for r in redactions]
     expired = too_old([p.name for p in conversations.parts], policy.max_age_days)
 
     def part(day: StoredPart) -> Part:
         measured, labelled = measurements.part(day.name), labels.part(day.name)
         beside = [p.version if p else "" for p in (measured, labelled)]
         old = day.name in expired
-        key = cause("screen", steps, day.version, *beside, short_hash(secret), str(old))
-        return Part(day.name, key, partial(_screen_day, day, measured, labelled, edits, filters, secret, policy, old))
+        key = cause("screen", steps, searched, day.version, *beside, short_hash(secret), str(old))
+        make = partial(_screen_day, day, measured, labelled, edits, filters, redactions, secret, policy, old)
+        return Part(day.name, key, make)
 
     return Dataset(
         name="screened",
-        schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE},
+        schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE, "residue": RESIDUE},
         parts=[part(day) for day in conversations.parts],
         derivation=Derivation(
             operation="screen",
@@ -72,6 +76,7 @@ def _screen_day(
     labelled: StoredPart | None,
     edits: Sequence[Edit],
     filters: Sequence[Filter],
+    redactions: Sequence[Redaction],
     secret: bytes,
     policy: Policy,
     old: bool,
@@ -84,10 +89,12 @@ def _screen_day(
     judged = judge(seen.join(known, on="id", how="left"), filters).collect()
     judged = told(judged, found(made, edits), ["too_old"] if old else [])
     no = judged.filter(pl.col("reasons").list.len() > 0)
+    yes = judged.filter(pl.col("reasons").list.len() == 0).sort("id")
     return {
-        "rows": conform(judged.filter(pl.col("reasons").list.len() == 0).sort("id"), SCREENED),
+        "rows": conform(yes, SCREENED),
         "rejected": conform(no.sort("id"), REJECTED),
         "edits": made,
+        "residue": residue(yes, redactions),
     }
 
 
