@@ -74,6 +74,10 @@ class ExportInvalid(FlywheelError):
     """A written training file was refused by the reader that validates its format."""
 
 
+class EmbeddingsFailed(FlywheelError):
+    """A model, or the endpoint that serves it, gave no vector for a text."""
+
+
 class Unreadable(Exception):
     """One line of a log that a source cannot take. `reason` is a code; the line goes to quarantine with it."""
 

@@ -24,6 +24,12 @@ def words(texts: pl.Series) -> pl.Series:
     return bare.select(split.alias(texts.name)).to_series()
 
 
+def spaced(text: pl.Expr) -> pl.Expr:
+    """The text lower-cased, one space in the place of punctuation and white space."""
+    bare = text.str.to_lowercase().str.replace_all(_ASCII, " ").str.replace_all(_BEYOND, " ")
+    return bare.str.replace_all(" {2,}", " ").str.strip_chars(" ")
+
+
 def letters(text: pl.Expr) -> pl.Expr:
     """The text lower-cased, without punctuation and white space."""
     return text.str.replace_all(_ASCII, "").str.replace_all(_BEYOND, "").str.to_lowercase()

