@@ -108,6 +108,8 @@ MEANINGS: Mapping[str, str] = {
     "passage_first": "smallest id of the rows that hold its commonest shared passage",
     "person": COLUMNS["person"],
     "near_similarity": "highest exact Jaccard similarity to another row; null when alone",
+    "semantic_group": "smallest id of the rows that mean the same, as it does",
+    "semantic_similarity": "highest cosine to another row of its system prompt; null when alone",
     "prompt": "the messages the completion answers",
     "completion": "the reply to be learned; of a preference, the chosen one",
     "rejected": "the reply not preferred; only in preference sets",

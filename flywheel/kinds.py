@@ -83,6 +83,14 @@ class Signal(Operator, frozen=True):
         """
         return None
 
+    def located(self, folder: Path) -> "Signal":
+        """The same signal, knowing the folder of the recipe: files that it names lie there."""
+        return self
+
+    def after(self, edits: "Sequence[Edit]") -> "Signal":
+        """The same signal, knowing the recipe's edits: what it sends elsewhere has passed them."""
+        return self
+
     def sketch_step(self) -> Step:
         """The step without the parameters that are decided later: what `measure` and `sketch` depend on."""
         whole = self.step()

@@ -36,7 +36,7 @@ SYNTHETIC = ("synthesized", "distilled")
 LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
     "conversation": ("conversation_id",),
     "user": ("user", "person"),
-    "duplicates": ("exact_group", "near_group"),
+    "duplicates": ("exact_group", "near_group", "semantic_group"),
 }
 """What a split may be made by, and the columns of the pool that say which rows belong together."""
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -197,9 +197,9 @@ def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
     `removed_as_duplicates`, `repeat_mass` (the share of rows that answer one and the same prompt), `rejected` per reason,
     `rows`, and `repeated_digests` (made alike by edits)."""
     n, kept, rows = screened.count(), curated.count(), curated.scan()
-    extra = max(_repeats(rows, column) for column in LEAK_KINDS["duplicates"])
+    extra = max(_repeats(rows, column) for column in ("exact_group", "near_group"))
     why = _reasons(curated.scan("rejected"))
-    removed = why.get("exact_duplicate", 0) + why.get("near_duplicate", 0)
+    removed = sum(why.get(reason, 0) for reason in ("exact_duplicate", "near_duplicate", "semantic_duplicate"))
     return _table(
         _unaccounted_rows(screened.scan(), rows, curated.scan("rejected"), n),
         _one("duplicate_rate", _share(extra, kept), kept),

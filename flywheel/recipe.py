@@ -35,6 +35,8 @@ class Curate(BaseModel, frozen=True, extra="forbid"):
     keep: Literal["best_feedback", "newest", "longest"] = "best_feedback"
     max_passage_share: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Share of a reply that may be passages which better rows hold; without it, any."""
+    semantic: bool = False
+    """Rows that mean the same are copies, too, as the signal semantic_duplicate has it."""
 
 
 class Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -63,7 +65,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         read = {column for op in self.filter for column in op.needs}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
-            named.get(use) or cls(use=use)
+            (named.get(use) or cls(use=use)).after(self.edit)
             for use, cls in SIGNALS.items()
             if use in named or use in asked or not cls.on_request
         )
@@ -125,8 +127,7 @@ def read_recipe(path: Path) -> Recipe:
     except UnicodeDecodeError as e:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
     recipe = parse_recipe(text, str(path))
-    located = tuple(s.located(path.parent) if isinstance(s, BenchmarkOverlap) else s for s in recipe.signal)
-    recipe = recipe.model_copy(update={"signal": located})
+    recipe = recipe.model_copy(update={"signal": tuple(s.located(path.parent) for s in recipe.signal)})
     recipe.overlap.read()
     return recipe
 
@@ -201,6 +202,10 @@ def _faults(recipe: Recipe) -> list[str]:
             'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
         )
     faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
+    if recipe.curate.semantic and "semantic_group" not in given:
+        faults.append(
+            'curate.semantic needs the signal semantic_duplicate. Add it: [[signal]] use = "semantic_duplicate".'
+        )
     names = [s.name for s in recipe.set]
     faults += [
         f'set: the name "{n}" is used {names.count(n)} times; give each set its own.'

@@ -9,7 +9,11 @@ import polars as pl
 from flywheel.kinds import Split
 from flywheel.mix import largest_remainder, stable_order
 
-KEYS = {"conversation": ("conversation_id",), "user": ("user", "person"), "duplicates": ("near_group", "exact_group")}
+KEYS = {
+    "conversation": ("conversation_id",),
+    "user": ("user", "person"),
+    "duplicates": ("near_group", "exact_group", "semantic_group"),
+}
 """What `[set.split] by` names, and the columns of the pool that tell it."""
 
 

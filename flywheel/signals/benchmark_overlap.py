@@ -58,7 +58,6 @@ class BenchmarkOverlap(Signal, frozen=True):
     _folder: Path = PrivateAttr(default=Path())
 
     def located(self, folder: Path) -> "BenchmarkOverlap":
-        """The same signal, its files looked for in this folder."""
         moved = self.model_copy()
         moved._folder = folder
         return moved

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from flywheel.kinds import Edit, Filter, Redaction, Signal
@@ -20,6 +21,7 @@ from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue, rewrite
 from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, StoredPart
+from flywheel.split import components
 
 SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 """`undesired`: reasons of the filters that say "not to be imitated"; the row stays, for it may be the losing side."""
@@ -141,6 +143,7 @@ def curate(
     measures: Sequence[Signal],
     keep: str,
     max_passage_share: float | None = None,
+    semantic: bool = False,
 ) -> Dataset:
     """The dataset "curated": per day `rows` (slim columns, signals and `undesired`; no text) and `rejected`, each with the row
     kept instead and, where it was measured, the similarity."""
@@ -154,11 +157,12 @@ def curate(
         .collect()
     )
     chosen = original(
-        compared(choose(rows, keep), measurements, measures), measurements, measures, keep, max_passage_share
+        compared(choose(rows, keep, semantic), measurements, measures), measurements, measures, keep, max_passage_share
     )
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
-    settings = {"keep": keep} | ({} if max_passage_share is None else {"max_passage_share": max_passage_share})
+    asked = {"max_passage_share": max_passage_share, "semantic": semantic or None}
+    settings = {"keep": keep} | {name: value for name, value in asked.items() if value is not None}
     step = Step(use="keep_best_duplicate", parameters=settings)
 
     def key(day: str) -> str:
@@ -188,22 +192,25 @@ def _curate_day(here: pl.DataFrame, pool: pl.Schema) -> Tables:
     }
 
 
-def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
+def choose(rows: pl.DataFrame, keep: str, semantic: bool = False) -> pl.DataFrame:
     """The rows with `instead` (the id kept in their place, null for a row that stays), `reasons` and `similarity`.
 
-    Rows are one group when they are exact or near duplicates. `keep`: "best_feedback" prefers, in this order, no objection, a
+    Rows are one group when they are exact or near duplicates, and where `semantic` is asked also when they mean the same.
+    `keep`: "best_feedback" prefers, in this order, no objection, a
     thumb up over none over a thumb down, the better rating, implicit signs, a reply nobody corrected; then, as "newest" and
     "longest" do, the newest row, the longest reply, the smallest id.
     """
     near = pl.coalesce("near_group", "id")
     # Exact twins are always one group, even where the signal of near duplicates saw too little text to compare.
-    grouped = rows.with_columns(group=pl.coalesce(near.min().over("exact_group"), near))
+    grouped = rows.with_columns(alike=pl.coalesce(near.min().over("exact_group"), near))
+    grouped = grouped.with_columns(group=joined(grouped) if semantic else "alike")
     best = (
         grouped.sort(preference(keep))
         .group_by("group", maintain_order=True)
         .agg(
             kept=pl.col("id").first(),
             kept_exact=pl.col("exact_group").first(),
+            kept_alike=pl.col("alike").first(),
             liked=pl.col("thumb").first().fill_null(0) > 0,
             told=pl.col("undesired").explode().drop_nulls().unique().sort(),
         )
@@ -219,10 +226,25 @@ def choose(rows: pl.DataFrame, keep: str) -> pl.DataFrame:
         similarity=pl.when(removed & exact).then(1.0),
         reasons=pl.when(removed & exact)
         .then(pl.lit(["exact_duplicate"], dtype=pl.List(pl.String)))
-        .when(removed)
+        .when(removed & (pl.col("alike") == pl.col("kept_alike")))
         .then(pl.lit(["near_duplicate"], dtype=pl.List(pl.String)))
+        .when(removed)
+        .then(pl.lit(["semantic_duplicate"], dtype=pl.List(pl.String)))
         .otherwise(pl.lit([], dtype=pl.List(pl.String))),
     )
+
+
+def joined(rows: pl.DataFrame) -> pl.Series:
+    """A number for each row, equal for rows that are alike or mean the same, directly or over other rows."""
+    place = rows.select("alike", "semantic_group", place=pl.int_range(pl.len(), dtype=pl.Int64))
+    first = place.select(
+        alike=pl.col("place").min().over("alike"),
+        means=pl.when(pl.col("semantic_group").is_null())
+        .then("place")
+        .otherwise(pl.col("place").min().over("semantic_group")),
+    )
+    here = pl.concat([first["alike"], first["means"]]).to_numpy()
+    return pl.Series("group", components(rows.height, np.tile(np.arange(rows.height), 2), here))
 
 
 def preference(keep: str) -> list[pl.Expr]:
@@ -264,13 +286,13 @@ def original(
 
 
 def compared(chosen: pl.DataFrame, measurements: Snapshot, measures: Sequence[Signal]) -> pl.DataFrame:
-    """The rows with the exact `similarity` of each removed near duplicate to the row kept instead of it.
+    """The rows with the exact `similarity` of each removed duplicate to the row kept instead of it, by the signal that found it.
 
     They may be joined over a third row, so this can lie below the signal's threshold.
     """
-    pairs = chosen.filter(pl.col("instead").is_not_null() & pl.col("similarity").is_null()).select("id", "instead")
     for signal in measures:
-        if signal.compares and pairs.height:
+        found = pl.col("similarity").is_null() & (pl.col("reasons").list.first() == signal.use)
+        if signal.compares and (pairs := chosen.filter(found).select("id", "instead")).height:
             measured = signal.compare(measurements.scan(signal.use), pairs)
             chosen = chosen.join(measured, on="id", how="left").with_columns(
                 similarity=pl.coalesce("similarity", "compared")
