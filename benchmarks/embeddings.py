@@ -90,6 +90,9 @@ def measured(embedder: Embedder, data: Path, sample: int) -> dict[str, str]:
     korean = list(dict.fromkeys(p["sentence1"] for p in pairs))
     for name, texts in (("English", [p for p in prompts if len(p) <= 400][:sample]), ("Korean", korean[:sample])):
         vectors = embedder.embed(texts)
+        if not vectors.any():
+            line[name] = "not read by this model"
+            continue
         every = (vectors @ vectors.T).astype(np.float64)
         others = every[~np.eye(len(texts), dtype=bool)].reshape(len(texts), -1)
         light = cosines(embedder, texts, [lightly_edited(t, choose) for t in texts])
@@ -101,11 +104,8 @@ def measured(embedder: Embedder, data: Path, sample: int) -> dict[str, str]:
         seen += 2 * len(texts)
     told = cosines(embedder, [p["sentence1"] for p in pairs], [p["sentence2"] for p in pairs])
     score = np.array([float(p["score"]) for p in pairs])
-    ranks = [np.argsort(np.argsort(v, kind="stable"), kind="stable") for v in (told, score)]
-    line["KorSTS: rank correlation"] = f"{np.corrcoef(*ranks)[0, 1]:.2f}"
-    for at in sorted({round(q, 3) for q in (*np.quantile(told[score < 4], [0.95, 0.99]), threshold(embedder, "same"))}):
-        hit = told >= at
-        line[f"KorSTS at {at}: pairs, share scored 4 and more"] = f"{hit.sum()}, {(score[hit] >= 4).mean():.2f}"
+    if told.any():
+        line |= judged(told, score, threshold(embedder, "same"))
     items = [r["question"] for r in records(data / "benchmarks" / "gsm8k_test.jsonl.gz")]
     asked = choose.sample(items, sample)
     clean = choose.sample([r["question"] for r in records(data / "sft" / "gsm8k_train_A.jsonl.gz")], 2 * sample)
@@ -124,6 +124,18 @@ def measured(embedder: Embedder, data: Path, sample: int) -> dict[str, str]:
         ),
         "texts a CPU-second": f"{seen / (time.process_time() - began):,.0f}",
     }
+
+
+def judged(told: Floats, score: Floats, same: float) -> dict[str, str]:
+    """How cosines and people's scores of Korean pairs go together, and what pairs reach a threshold."""
+    ranks = [np.argsort(np.argsort(v, kind="stable"), kind="stable") for v in (told, score)]
+    line = {"KorSTS: rank correlation": f"{np.corrcoef(*ranks)[0, 1]:.2f}"}
+    for at in sorted({round(float(q), 3) for q in (*np.quantile(told[score < 4], [0.95, 0.99]), same)}):
+        hit = told >= at
+        line[f"KorSTS at {at}: pairs, share scored 4 and more, 3 and more"] = (
+            f"{hit.sum()}, {(score[hit] >= 4).mean():.2f}, {(score[hit] >= 3).mean():.2f}"
+        )
+    return line
 
 
 def threshold(embedder: Embedder, name: str) -> float:

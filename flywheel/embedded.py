@@ -14,7 +14,8 @@ from flywheel.embeddings import CALIBRATED, MODELS, STORED, Embedder, Thresholds
 from flywheel.errors import nearest
 from flywheel.kinds import Edit, Signal
 from flywheel.lineage import Step
-from flywheel.rewriting import rewrite, rewrite_text
+from flywheel.policy import FREE, NO_POLICY, Policy, drop_fields
+from flywheel.rewriting import rewrite
 
 F32 = npt.NDArray[np.float32]
 
@@ -22,8 +23,9 @@ PSEUDONYM = re.compile(r"\[([A-Z]+(?:_[A-Z]+)*)_[0-9a-f]{8,}\]")
 
 
 class Embedded(Signal, frozen=True):
-    """A signal that embeds texts. What it embeds, and what an endpoint is sent, is the text after all edits of the recipe, in
-    which redacted values are their kind alone (`[EMAIL]`): no pseudonym leaves the machine, and none tells two texts apart."""
+    """A signal that embeds texts. What it embeds, and what an endpoint is sent, is the text after all edits of the recipe, without
+    the fields its policy drops, in which redacted values are their kind alone (`[EMAIL]`): no pseudonym leaves the machine, and
+    none tells two texts apart. Rows whose users did not consent are not embedded."""
 
     on_request: ClassVar[bool] = True
     model: str = "hashed"
@@ -36,6 +38,7 @@ class Embedded(Signal, frozen=True):
     """How much of the beginning of a text is embedded."""
     _folder: Path | None = PrivateAttr(default=None)
     _edits: tuple[Edit, ...] = PrivateAttr(default=())
+    _policy: Policy = PrivateAttr(default=NO_POLICY)
 
     @model_validator(mode="after")
     def _is_known(self) -> "Embedded":
@@ -53,9 +56,9 @@ class Embedded(Signal, frozen=True):
         moved._folder = folder / "cache"
         return moved
 
-    def after(self, edits: Sequence[Edit]) -> "Embedded":
+    def after(self, edits: Sequence[Edit], policy: Policy) -> "Embedded":
         edited = self.model_copy()
-        edited._edits = tuple(edits)
+        edited._edits, edited._policy = tuple(edits), policy
         return edited
 
     @property
@@ -73,18 +76,24 @@ class Embedded(Signal, frozen=True):
 
     def step(self) -> Step:
         whole = super().step()
-        edits = {"edits": [e.step().model_dump(mode="json") for e in self._edits]} if self._edits else {}
-        return whole.model_copy(update={"parameters": whole.parameters | edits})
+        before = {
+            "edits": [e.step().model_dump(mode="json") for e in self._edits],
+            "drop_fields": list(self._policy.forbidden),
+            "require": dict(self._policy.require),
+        }
+        return whole.model_copy(update={"parameters": whole.parameters | {k: v for k, v in before.items() if v}})
 
-    def edited(self, rows: pl.LazyFrame) -> pl.DataFrame:
-        """`id` and `messages`, after the recipe's edits; nothing else is left of the rows."""
-        unknown = {c: pl.lit(None, dtype=pl.String) for c in ("tools", "digest", "prompt_digest", "reply_digest")}
-        slim = rows.select("id", "messages", **unknown).collect()
-        return rewrite(slim, self._edits, b"")[0].select("id", "messages")
-
-    def edited_text(self, texts: pl.Series) -> pl.Series:
-        """Plain texts after the recipe's edits."""
-        return rewrite_text(texts, self._edits, b"")
+    def edited(self, rows: pl.LazyFrame, last: int | None = None) -> pl.DataFrame:
+        """`id` and `messages`, the `last` so many, after the recipe's edits and without its forbidden fields; none of a row that
+        the policy leaves out."""
+        unknown = ("tools", "digest", "prompt_digest", "reply_digest", *FREE)
+        messages = pl.col("messages").list.tail(last) if last else pl.col("messages")
+        if "metadata" in rows.collect_schema():
+            no = pl.any_horizontal([pl.lit(False), *(f.reject().fill_null(False) for f in self._policy.filters)])
+            messages = pl.when(no).then(messages.list.head(0)).otherwise(messages)
+        slim = rows.select("id", messages.alias("messages"), *[pl.lit(None, dtype=pl.String).alias(c) for c in unknown])
+        allowed, _ = drop_fields(slim.collect(), self._policy.forbidden)
+        return rewrite(allowed, self._edits, b"")[0].select("id", "messages")
 
     def embed(self, texts: pl.Series) -> F32:
         """A vector for each text, after the edits. One without length means: nothing is known of this text."""

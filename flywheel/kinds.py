@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -22,6 +22,9 @@ from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
 from flywheel.mix import Mix
 from flywheel.selection import AnySelection
+
+if TYPE_CHECKING:
+    from flywheel.policy import Policy
 
 T = TypeVar("T", bound="Operator")
 
@@ -87,8 +90,8 @@ class Signal(Operator, frozen=True):
         """The same signal, knowing the folder of the recipe: files that it names lie there."""
         return self
 
-    def after(self, edits: "Sequence[Edit]") -> "Signal":
-        """The same signal, knowing the recipe's edits: what it sends elsewhere has passed them."""
+    def after(self, edits: "Sequence[Edit]", policy: "Policy") -> "Signal":
+        """The same signal, knowing the recipe's edits and policy: what it sends elsewhere has passed them."""
         return self
 
     def sketch_step(self) -> Step:

@@ -65,7 +65,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         read = {column for op in self.filter for column in op.needs}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
-            (named.get(use) or cls(use=use)).after(self.edit)
+            (named.get(use) or cls(use=use)).after(self.edit, self.policy)
             for use, cls in SIGNALS.items()
             if use in named or use in asked or not cls.on_request
         )

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from flywheel.edits.redact_email import RedactEmail
 from flywheel.edits.redact_secret import RedactSecret
+from flywheel.policy import NO_POLICY, Policy
 from flywheel.recipe import parse_recipe, read_recipe
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
 from tests.build import chat, rows
@@ -64,9 +65,29 @@ def test_without_edits_the_text_is_sent_as_it_is(server):
 
 def test_other_edits_are_another_cause():
     plain = SemanticDuplicate()
-    redacted = plain.after([RedactEmail()])
-    both = plain.after([RedactEmail(), RedactSecret()])
-    assert len({s.sketch_step().model_dump_json() for s in (plain, redacted, both)}) == 3
+    redacted = plain.after([RedactEmail()], NO_POLICY)
+    both = plain.after([RedactEmail(), RedactSecret()], NO_POLICY)
+    dropped = plain.after([], Policy(drop_fields=("gender",)))
+    agreed = plain.after([], Policy(require={"metadata.consent": True}))
+    every = (plain, redacted, both, dropped, agreed)
+    assert len({s.sketch_step().model_dump_json() for s in every}) == len(every)
+
+
+def test_forbidden_fields_and_rows_without_consent_stay_here(server):
+    policy = '[policy]\ndrop_fields = ["gender"]\nrequire = { "consent" = true }\n'
+    signal = next(s for s in parse_recipe(recipe(server.endpoint, policy)).signals if s.use == "semantic_duplicate")
+    call = CALL.replace("to", "gender").replace("kim", "female")
+    frame = rows(
+        chat(
+            "user: said with consent", {"role": "assistant", "tool_calls": call}, id="s:1", metadata='{"consent": true}'
+        ),
+        chat("user: said without", "assistant: ok", id="s:2", metadata='{"consent": false}'),
+        chat("user: said in silence", "assistant: ok", id="s:3"),
+    )
+    sketches = signal.sketch(frame.lazy()).collect().sort("id")
+    assert [t.partition("\n")[0] for t in server.texts] == ["said with consent"]
+    assert "female" not in server.texts[0]
+    assert sketches["vector"].is_null().to_list() == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class SemanticDuplicate(Embedded, frozen=True):
         told = pl.element().struct.field("content").filter(instructs).fill_null("")
         system = pl.col("messages").list.eval(told).list.join("\n").fill_null("")
         read = rows.select("id", system=system).collect()
-        edited = self.edited(rows.select("id", pl.col("messages").list.tail(2)))
+        edited = self.edited(rows, last=2)
         said = pl.concat_str([pl.element().struct.field(f).fill_null("") for f in ("content", "tool_calls")])
         half = said.str.strip_chars().str.slice(0, self.characters // 2)
         texts = edited.select(pl.col("messages").list.eval(half).list.join("\n")).to_series()
