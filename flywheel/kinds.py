@@ -120,6 +120,35 @@ class Signal(Operator, frozen=True):
         """`id` and the columns of `gives`, looking across all rows. Must not depend on the order of rows."""
         raise NotImplementedError
 
+    edges: ClassVar[Mapping[str, Any]] = {}
+    """Columns of what `match` finds, where it does; then `fold` is asked instead of `relate`."""
+
+    def match(self, new: pl.LazyFrame, known: Sequence[pl.LazyFrame]) -> "Matched":
+        """What there is between rows of `new`, and between these and rows of `known` (sketches, a frame for each day).
+
+        Kept for each day with the days before it as `known`, so that one more day is compared once. What `fold` makes of
+        it must not depend on how rows are cut into days.
+        """
+        raise NotImplementedError
+
+    def fold(self, sketches: pl.LazyFrame, edges: pl.LazyFrame) -> pl.LazyFrame:
+        """`id` and the columns of `gives`, from the sketches of all rows and all that `match` found."""
+        raise NotImplementedError
+
+
+class Matched(NamedTuple):
+    """What one day's rows have to do with those before, and what was done to find out."""
+
+    edges: pl.DataFrame
+    candidates: int = 0
+    """Pairs that were proposed."""
+    verified: int = 0
+    """Of these, compared exactly."""
+    pairs: int = 0
+    """Of these, matches."""
+    largest_bucket: int = 0
+    """The most rows that were proposed for one."""
+
 
 class Filter(Operator, frozen=True):
     """One reason to leave a row out. Where the expression is null the row stays: not knowing is not a fault.

@@ -1,35 +1,28 @@
 """Which rows say nearly the same.
 
-MinHash only proposes pairs; every proposed pair is compared exactly, shingle by shingle. So nothing is called a duplicate
-by an estimate, and the similarity that is told is the true one.
+MinHash only proposes pairs; every pair that can matter is compared exactly, shingle by shingle. So nothing is called a
+duplicate by an estimate, and the similarity that is told is the true one.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from flywheel.kinds import Signal
+from flywheel.alike import Groups, Search, jaccard
+from flywheel.kinds import Matched, Signal
 from flywheel.records import last_input, reply
+from flywheel.shingles import U32, Sets, band_keys, digests, shingle_sets
 
-U64 = npt.NDArray[np.uint64]
-Index = npt.NDArray[np.int64]
-
-SKETCH = pl.Schema(
-    {
-        "id": pl.String(),
-        "system": pl.UInt64(),  # hash of the system and developer messages
-        "content": pl.Binary(),  # digest of the shingles: equal for equal sets; null where there is no text
-        "shingles": pl.List(pl.UInt32),  # sorted, each once
-        "keys": pl.List(pl.UInt64),  # one for each band
-    }
-)
-PAIRS = 1 << 18
-"""Pairs compared at a time: bounds the memory."""
+WHOLE = ["system", "content"]
+"""What two rows have in common that say the same."""
+_ITEMS = r"[\[\],;\r\n]+"
+_MARKS = r"^[ \t\x22'\x60*\x{2022}-]*(?:[0-9]{1,3}[.)][ \t]+)?|[ \t.\x22'\x60]+$"
+"""What surrounds an item of a list: bullets, numbers, quotes, the last full stop."""
 
 
 class NearDuplicate(Signal, frozen=True):
@@ -41,11 +34,18 @@ class NearDuplicate(Signal, frozen=True):
     """
 
     use: Literal["near_duplicate"] = "near_duplicate"
+    version: ClassVar[int] = 2
     scope: ClassVar[Literal["row", "corpus"]] = "corpus"
     compares: ClassVar[bool] = True
     sparse: ClassVar[frozenset[str]] = frozenset({"near_similarity"})
     decided_later: ClassVar[frozenset[str]] = frozenset({"threshold", "across_system_prompts"})
     gives: ClassVar[Mapping[str, Any]] = {"near_group": pl.String, "near_similarity": pl.Float64}
+    edges: ClassVar[Mapping[str, Any]] = {
+        "system": pl.UInt64,
+        "content": pl.Binary,
+        "other": pl.Binary,
+        "similarity": pl.Float64,
+    }
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)
     """Jaccard similarity of the shingle sets from which two rows are near duplicates."""
     ngram: int = Field(default=5, ge=1, le=20)
@@ -55,252 +55,169 @@ class NearDuplicate(Signal, frozen=True):
     """More bands find more pairs to compare; with 32 of 4 a pair of similarity 0.8 is missed once in 50 million."""
     across_system_prompts: bool = False
     """Also join rows whose system prompts differ."""
+    of: Literal["exchange", "record", "reply"] = "exchange"
+    """What is compared: the last input and the reply, every message but system prompts, or the reply alone."""
+    order_free: bool = False
+    """Compare texts as lists: items (lines, and what stands between commas, semicolons and brackets) in any order."""
+
+    @model_validator(mode="after")
+    def _a_band_has_a_row(self) -> Self:
+        if self.bands > self.permutations:
+            raise ValueError(
+                f"{self.bands} bands of {self.permutations} permutations: give at least as many permutations"
+            )
+        return self
 
     def sketch(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        calls = reply().struct.field("tool_calls").fill_null("")
-        text = pl.concat_str([last_input(), reply().struct.field("content").fill_null(""), calls], separator="\n")
         is_system = pl.element().struct.field("role").is_in(["system", "developer"])
         system = (
             pl.col("messages")
             .list.eval(pl.element().struct.field("content").filter(is_system).fill_null(""))
             .list.join("\n")
         )
-        read = rows.select("id", text=text.fill_null(""), system=system.fill_null("")).collect()
-        shingles, bounds = _shingles(read["text"], self.ngram)
-        keys = _band_keys(shingles, bounds, self.permutations, self.bands)
-        sets = [shingles[a:b].tobytes() for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+        read = rows.select("id", text=self._text().fill_null(""), system=system.fill_null("")).collect()
+        text = _sorted_items(read["text"]) if self.order_free else read["text"]
+        sets = shingle_sets(text, self.ngram)
+        stored = sets.stored()
+        keys = band_keys(sets, self.bands, self.permutations // self.bands)
         return pl.DataFrame(
             {
                 "id": read["id"],
-                "system": pl.Series(_hash_each(read["system"]), dtype=pl.UInt64),
-                "content": pl.Series([_digest(s, 16) if s else None for s in sets], dtype=pl.Binary),
-                "shingles": _lists(shingles.astype(np.uint32), bounds),
-                "keys": _lists(keys.reshape(-1), np.arange(len(sets) + 1) * self.bands),
-            },
-            schema=SKETCH,
+                "system": _hash_each(read["system"]),  # of the system and developer messages
+                "content": digests(stored),  # equal for equal sets; null where there is no text
+                "size": pl.Series(sets.sizes, dtype=pl.UInt32),
+                "shingles": stored,
+                "keys": pl.Series(keys, dtype=pl.Array(pl.UInt32, self.bands)).arr.to_list(),
+            }
         ).lazy()
 
     def relate(self, sketches: pl.LazyFrame) -> pl.LazyFrame:
-        rows = sketches.sort("id").collect()
-        if self.across_system_prompts:
-            rows = rows.with_columns(system=pl.lit(0, dtype=pl.UInt64))
-        # A text that is there ten thousand times is one document here, not fifty million pairs.
-        same = (
-            rows.filter(pl.col("content").is_not_null())
-            .group_by("system", "content")
-            .agg(pl.len().alias("copies"), pl.all().first())
+        return self.fold(sketches, self.match(sketches, []).edges.lazy())
+
+    def match(self, new: pl.LazyFrame, known: Sequence[pl.LazyFrame]) -> Matched:
+        mine = self._documents(new)
+        for day in known:  # what was said on an earlier day was matched then
+            mine = mine.join(day.select(self._system(), "content").collect(), on=WHOLE, how="anti")
+        mine = mine.sort("size", *WHOLE)
+        others = self._met(mine, known)
+        both = pl.concat([mine, others])
+        sizes = both["size"].to_numpy().astype(np.int64)
+        search = Search(self._keys(both), both["system"].to_numpy(), sizes, self.threshold, mine.height)
+        wanted = both.select("content", read=pl.Series(search.touched())).filter("read").select("content").unique()
+        parts = [d.select("content", "shingles").join(wanted.lazy(), on="content", how="semi") for d in (new, *known)]
+        read = pl.concat([p.unique("content").collect() for p in parts]).unique("content").sort("content")
+        of = both.select("content").join(read.with_row_index("at"), on="content", how="left", maintain_order="left")[
+            "at"
+        ]
+        found = search.edges(Sets.read(read["shingles"]), of.fill_null(0).to_numpy().astype(np.int64))
+        edges = (
+            both[found.left]
+            .select(*WHOLE)
+            .with_columns(
+                other=both["content"].gather(found.right), similarity=pl.Series(found.similarity, dtype=pl.Float64)
+            )
         )
-        documents = same.sort("id")
-        if documents.is_empty():
-            return rows.select("id", near_group="id", near_similarity=pl.lit(None, dtype=pl.Float64)).lazy()
-        left, right, similarity = self._matches(documents)
-        group = _components(documents.height, left, right)
+        return Matched(edges, search.candidates, search.verified, search.pairs, search.largest_bucket)
+
+    def fold(self, sketches: pl.LazyFrame, edges: pl.LazyFrame) -> pl.LazyFrame:
+        rows = sketches.select("id", self._system(), "content").collect()
+        # A text that is there ten thousand times is one document here, not fifty million pairs.
+        said = rows.filter(pl.col("content").is_not_null())
+        documents = (
+            said.group_by(WHOLE).agg(pl.len().alias("copies"), pl.col("id").min()).sort("id").with_row_index("at")
+        )
+        places = documents.select(*WHOLE, "at").lazy()
+        at = (
+            edges.join(places, on=WHOLE)
+            .join(places, left_on=["system", "other"], right_on=WHOLE, suffix="_other")
+            .select("at", "at_other", "similarity")
+            .collect()
+        )
+        left, right = at["at"].to_numpy().astype(np.int64), at["at_other"].to_numpy().astype(np.int64)
+        groups = Groups(documents.height)
+        groups.join(left, right)
         best = np.where(documents["copies"].to_numpy() > 1, 1.0, 0.0)
-        np.maximum.at(best, left, similarity)
-        np.maximum.at(best, right, similarity)
+        np.maximum.at(best, left, at["similarity"].to_numpy())
+        np.maximum.at(best, right, at["similarity"].to_numpy())
         found = documents.select(
-            "system",
-            "content",
-            near_group=documents["id"].gather(pl.Series(group, dtype=pl.UInt32)),
-            near_similarity=pl.Series(best, dtype=pl.Float64),
-        ).with_columns(pl.col("near_similarity").replace(0.0, None))
+            *WHOLE,
+            near_group=documents["id"].gather(groups.of(np.arange(documents.height))),
+            near_similarity=pl.Series(best, dtype=pl.Float64).replace(0.0, None),
+        )
         return (
-            rows.join(found, on=["system", "content"], how="left", maintain_order="left")
+            rows.join(found, on=WHOLE, how="left", maintain_order="left")
             .select("id", pl.col("near_group").fill_null(pl.col("id")), "near_similarity")
             .lazy()
         )
 
     def compare(self, sketches: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         named = pl.concat([pairs.select("id"), pairs.select(id="instead")]).unique()
-        documents = sketches.join(named.lazy(), on="id", how="semi").sort("id").collect()
-        sizes, starts, flat = _flat(documents)
-        places = documents.select("id", at=pl.int_range(pl.len()))
+        rows = sketches.select("id", "size", "shingles").join(named.lazy(), on="id", how="semi").sort("id").collect()
+        places = rows.select("id", "size", at=pl.int_range(pl.len()))
         both = pairs.join(places, on="id").join(places, left_on="instead", right_on="id", suffix="_kept")
-        both = both.filter((pl.Series(sizes).gather(both["at"]) > 0) & (pl.Series(sizes).gather(both["at_kept"]) > 0))
-        if both.is_empty():
-            return pl.DataFrame(schema={"id": pl.String, "compared": pl.Float64})
-        similarity = _jaccard(flat, starts, sizes, both["at"].to_numpy(), both["at_kept"].to_numpy())
+        both = both.filter((pl.col("size") > 0) & (pl.col("size_kept") > 0))
+        similarity = jaccard(Sets.read(rows["shingles"]), both["at"].to_numpy(), both["at_kept"].to_numpy())
         return both.select("id", compared=pl.Series(similarity, dtype=pl.Float64))
 
-    def _matches(self, documents: pl.DataFrame) -> tuple[Index, Index, npt.NDArray[np.float64]]:
-        """Every pair of documents that shares a band and reaches the threshold, with its exact similarity."""
-        sizes, starts, flat = _flat(documents)
-        keys = (
-            documents["keys"]
-            .explode(empty_as_null=False)
-            .to_numpy()
-            .astype(np.uint64)
-            .reshape(documents.height, self.bands)
+    def _text(self) -> pl.Expr:
+        """What is compared of each row."""
+        if self.of == "record":
+            role, content, calls = (pl.element().struct.field(f) for f in ("role", "content", "tool_calls"))
+            said = pl.concat_str([content.fill_null(""), calls.fill_null("")], separator="\n")
+            return pl.col("messages").list.eval(said.filter(~role.is_in(["system", "developer"]))).list.join("\n")
+        told = [reply().struct.field("content").fill_null(""), reply().struct.field("tool_calls").fill_null("")]
+        return pl.concat_str([*([last_input()] if self.of == "exchange" else []), *told], separator="\n")
+
+    def _system(self) -> pl.Expr:
+        return pl.lit(0, dtype=pl.UInt64).alias("system") if self.across_system_prompts else pl.col("system")
+
+    def _documents(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """Each thing that is said, once."""
+        return (
+            rows.select(self._system(), "content", "size", "keys")
+            .filter(pl.col("content").is_not_null())
+            .collect()
+            .unique(WHOLE)
         )
-        keys = _mix(keys ^ documents["system"].to_numpy()[:, None])
-        found: list[tuple[Index, Index, npt.NDArray[np.float64]]] = []
-        for a, b in _candidates(keys, sizes, self.threshold):
-            together = (documents["system"].to_numpy()[a] == documents["system"].to_numpy()[b]).nonzero()[0]
-            a, b = a[together], b[together]
-            similarity = _jaccard(flat, starts, sizes, a, b)
-            hit = similarity >= self.threshold
-            found.append((a[hit], b[hit], similarity[hit]))
-        if not found:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        left, right, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
-        return left, right, similarity
+
+    def _keys(self, documents: pl.DataFrame) -> U32:
+        keys = documents["keys"].explode(empty_as_null=False).to_numpy().reshape(documents.height, self.bands)
+        of_system: U32 = keys ^ documents["system"].to_numpy().astype(np.uint32)[:, None]
+        return np.asfortranarray(of_system)
+
+    def _met(self, mine: pl.DataFrame, known: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+        """The documents of earlier days that share a key with one of mine, sorted by size; read a day at a time."""
+        wanted = np.sort(self._keys(mine), axis=0).T
+        met = [mine.clear()]
+        for day in known:
+            documents = self._documents(day)
+            shared = np.zeros(documents.height, dtype=bool)
+            for keys, sought in zip(self._keys(documents).T, wanted, strict=True):
+                shared |= _are_in(keys, sought)
+            met.append(documents.filter(pl.Series(shared)))
+        return pl.concat(met).unique(WHOLE).sort("size", *WHOLE)
 
 
-def _hash_each(texts: pl.Series) -> list[int]:
+def _are_in(keys: U32, sought: U32) -> npt.NDArray[np.bool_]:
+    """Which of the keys are among those sought (sorted). A look at their first bits settles nearly all."""
+    first = np.zeros(1 << 22, dtype=bool)
+    first[sought >> np.uint32(10)] = True
+    found: npt.NDArray[np.bool_] = first[keys >> np.uint32(10)]
+    likely = np.flatnonzero(found)
+    if len(likely):
+        place = np.minimum(np.searchsorted(sought, keys[likely]), len(sought) - 1)
+        found[likely] = sought[place] == keys[likely]
+    return found
+
+
+def _sorted_items(texts: pl.Series) -> pl.Series:
+    """Each text with its list items in one order, whatever theirs was."""
+    items = texts.str.to_lowercase().str.replace_all(_ITEMS, "\n").str.split("\n")
+    bare = items.list.eval(pl.element().str.replace_all(_MARKS, "").sort())
+    return bare.list.join("\n")
+
+
+def _hash_each(texts: pl.Series) -> pl.Series:
     """64-bit hash of each text, the same in every process and for ever."""
-    known = {t: int.from_bytes(_digest(t.encode(), 8), "little") for t in texts.unique().to_list()}
-    return [known[t] for t in texts.to_list()]
-
-
-def _digest(data: bytes, size: int) -> bytes:
-    return hashlib.blake2b(data, digest_size=size).digest()
-
-
-def _mix(values: U64) -> U64:
-    """Spread the bits of each value over all 64 (the finaliser of SplitMix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def _lists(values: npt.NDArray[Any], bounds: Index) -> pl.Series:
-    """A list column: `values` cut at `bounds`."""
-    size = np.diff(bounds)
-    owner = pl.Series(np.repeat(np.arange(len(size)), size), dtype=pl.UInt32)
-    lists = pl.DataFrame({"owner": owner, "value": values}).group_by("owner", maintain_order=True).agg("value")
-    every = pl.DataFrame({"owner": pl.Series(np.arange(len(size)), dtype=pl.UInt32)})
-    return every.join(lists, on="owner", how="left", maintain_order="left")["value"].fill_null([])
-
-
-CJK = r"[\x{1100}-\x{11ff}\x{3041}-\x{30ff}\x{3131}-\x{318e}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{20000}-\x{3134f}]"
-PUNCTUATION = r"[\x{a0}-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{303f}\x{ff00}-\x{ff0f}\x{ff1a}-\x{ff20}]+"
-
-
-def _tokens(texts: pl.Series) -> pl.Series:
-    """Lists of tokens: lower-cased words without punctuation, single characters of Chinese, Japanese and Korean.
-
-    Where nothing but punctuation is there, the text without its spaces is the only token.
-    """
-    plain = pl.col("text").str.replace_all(r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+", " ")
-    spaced = plain.str.replace_all(PUNCTUATION, " ").str.replace_all(f"({CJK})", " $1 ")
-    foreign = pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
-    bare = pl.col("text").str.replace_all(r"\s+", "")
-    words = pl.when(foreign).then(spaced).otherwise(plain).str.strip_chars(" ")
-    text = texts.alias("text").str.to_lowercase().to_frame().select(pl.when(words == "").then(bare).otherwise(words))
-    return text.to_series().str.replace_all(" {2,}", " ").str.split(" ").list.filter(pl.element() != "")
-
-
-def _shingles(texts: pl.Series, ngram: int) -> tuple[U64, Index]:
-    """32-bit hashes of every text's shingles, sorted and each once, end to end; and where each text's begin."""
-    tokens = _tokens(texts)
-    sizes = tokens.list.len().to_numpy().astype(np.int64)
-    words = tokens.explode(empty_as_null=False)
-    codes = words.rank("dense").to_numpy().astype(np.int64) - 1
-    hashes = (
-        np.array(_hash_each(words.unique().sort()), dtype=np.uint64)[codes] if len(words) else np.empty(0, np.uint64)
-    )
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    ahead = starts[owner + 1] - np.arange(len(hashes))  # tokens from here to the end of the text
-    rolled = np.zeros(len(hashes), dtype=np.uint64)
-    for step in range(min(ngram, len(hashes))):
-        shifted = np.concatenate([hashes[step:], np.zeros(step, dtype=np.uint64)])
-        rolled = np.where(ahead > step, _mix(rolled + np.uint64(step + 1)) ^ shifted, rolled)
-    whole = (ahead >= ngram) | (np.arange(len(hashes)) == starts[owner])  # a short text is one shingle
-    values = _mix(rolled[whole]) >> np.uint64(32)
-    unique = np.unique((owner[whole].astype(np.uint64) << np.uint64(32)) | values)
-    bounds = np.searchsorted(unique, np.arange(len(sizes) + 1, dtype=np.uint64) << np.uint64(32))
-    return unique & np.uint64(0xFFFFFFFF), bounds.astype(np.int64)
-
-
-def _band_keys(shingles: U64, bounds: Index, permutations: int, bands: int) -> U64:
-    """One key for each band of each text's MinHash; texts that share a key are candidates."""
-    import rensa  # loaded when used: definitions load without it
-
-    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(shingles, bounds.astype(np.uint64), permutations, 7)
-    signatures = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(bounds) - 1, permutations)
-    width = permutations // bands
-    keys = np.tile(np.arange(bands, dtype=np.uint64), (len(signatures), 1))
-    for at in range(width):
-        keys = _mix(keys ^ signatures[:, at : width * bands : width]) + np.uint64(1)
-    return keys
-
-
-def _candidates(keys: U64, sizes: Index, threshold: float) -> Iterator[tuple[Index, Index]]:
-    """Pairs of documents with an equal key, each pair once, in batches.
-
-    No bucket is cut short: a large one costs time, never a pair. Within one, a document is compared only with those no more
-    than 1/threshold times its size, for a larger one cannot reach the threshold.
-    """
-    for band in range(keys.shape[1]):
-        order = np.lexsort((np.arange(len(sizes)), sizes, keys[:, band]))
-        key, size = keys[order, band], sizes[order]
-        new = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-        end = np.repeat(np.append(new[1:], len(key)), np.diff(np.append(new, len(key))))
-        limit = np.floor(size / threshold + 1e-9)
-        reach = _reach(end, size, limit)
-        partners = reach - np.arange(len(key)) - 1
-        for first, last in _batches(partners):
-            left = np.repeat(np.arange(first, last), partners[first:last])
-            offset = np.arange(len(left)) - np.repeat(
-                np.cumsum(partners[first:last]) - partners[first:last], partners[first:last]
-            )
-            a, b = order[left], order[left + 1 + offset]
-            fresh = ~(keys[a, :band] == keys[b, :band]).any(axis=1)  # not met in an earlier band
-            yield np.minimum(a, b)[fresh], np.maximum(a, b)[fresh]
-
-
-def _reach(end: Index, size: Index, limit: npt.NDArray[np.float64]) -> Index:
-    """For each place in the sorted order, where its bucket's documents become too large (binary search, all at once)."""
-    low, high = np.arange(len(size)) + 1, end.copy()
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        fits = open_ & (size[np.minimum(middle, len(size) - 1)] <= limit)
-        low, high = np.where(fits, middle + 1, low), np.where(open_ & ~fits, middle, high)
-    return low
-
-
-def _batches(partners: Index) -> Iterator[tuple[int, int]]:
-    """Ranges of places whose pairs are about PAIRS together."""
-    total = np.cumsum(partners)
-    first = 0
-    while first < len(total) and total[-1] > (done := total[first - 1] if first else 0):
-        last = max(first + 1, int(np.searchsorted(total, done + PAIRS, side="right")))
-        yield first, last
-        first = last
-
-
-def _flat(documents: pl.DataFrame) -> tuple[Index, Index, U64]:
-    """How many shingles each document has, where its own begin, and all of them, each with its document in the high bits."""
-    sizes = documents["shingles"].list.len().to_numpy().astype(np.int64)
-    owner = np.repeat(np.arange(documents.height, dtype=np.uint64), sizes)
-    shingles = documents["shingles"].explode(empty_as_null=False).to_numpy().astype(np.uint64)
-    return sizes, np.concatenate([[0], np.cumsum(sizes)]), (owner << np.uint64(32)) | shingles
-
-
-def _jaccard(flat: U64, starts: Index, sizes: Index, a: Index, b: Index) -> npt.NDArray[np.float64]:
-    """Exact Jaccard similarity of each pair, from the sorted shingles of all documents."""
-    smaller, larger = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
-    shared = np.empty(len(a), dtype=np.int64)
-    for first, last in _batches(sizes[smaller] * 4):
-        few, many = smaller[first:last], larger[first:last]
-        ends = np.cumsum(sizes[few])
-        at = np.arange(ends[-1]) - np.repeat(ends - sizes[few] - starts[few], sizes[few])
-        wanted = (flat[at] & np.uint64(0xFFFFFFFF)) | (np.repeat(many, sizes[few]).astype(np.uint64) << np.uint64(32))
-        place = np.minimum(np.searchsorted(flat, wanted), len(flat) - 1)
-        shared[first:last] = np.add.reduceat((flat[place] == wanted).astype(np.int64), ends - sizes[few])
-    return shared / (sizes[a] + sizes[b] - shared)
-
-
-def _components(count: int, left: Index, right: Index) -> Index:
-    """Smallest member of each document's connected component."""
-    group = np.arange(count)
-    while True:
-        low = np.minimum(group[left], group[right])
-        joined = group.copy()
-        np.minimum.at(joined, group[left], low)
-        np.minimum.at(joined, group[right], low)
-        joined = joined[joined]
-        if (joined == group).all():
-            return group
-        group = joined
+    codes = {t: blake2b(t.encode(), digest_size=8).digest() for t in texts.unique().to_list()}
+    return pl.Series(np.frombuffer(b"".join(codes[t] for t in texts.to_list()), dtype="<u8"), dtype=pl.UInt64)

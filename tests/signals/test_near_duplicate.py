@@ -4,6 +4,7 @@ import gzip
 import random
 import re
 import time
+from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flywheel.shingles import Sets
+from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate
 from tests.build import chat, rows
 
@@ -177,8 +180,8 @@ def test_sketches_may_be_made_a_day_at_a_time(texts):
 
 def test_the_hashes_are_the_same_for_ever():
     sketch = NearDuplicate().sketch(chat("user: one two three", "assistant: four five six").lazy()).collect()
-    assert sketch["shingles"].to_list() == [[688869533, 2927960139]]
-    assert sketch["keys"].to_list()[0][:2] == [13931041652298362653, 6519686550037949037]
+    assert Sets.read(sketch["shingles"]).values.tolist() == [2320718354, 2466236366]
+    assert sketch["keys"].to_list()[0][:2] == [3296886719, 1740264351]
 
 
 def test_thousands_of_copies_are_quick():
@@ -216,3 +219,239 @@ def test_two_rows_are_compared_with_each_other_and_not_with_their_group():
     expected = {i: len(sets[i] & sets["l:a"]) / len(sets[i] | sets["l:a"]) for i in ("l:b", "l:c")}
     assert measured == pytest.approx(expected)
     assert measured["l:c"] < measured["l:b"]
+
+
+def said(texts: dict[str, str]) -> pl.DataFrame:
+    """A row for each id and reply."""
+    one = chat("user: q", "assistant: x")
+    asked = one["messages"].to_list()[0]
+    messages = [[asked[0], asked[1] | {"content": t}] for t in texts.values()]
+    return pl.DataFrame(
+        {"id": list(texts), "messages": pl.Series(messages, dtype=one.schema["messages"])},
+        schema_overrides={"id": pl.String},
+    )
+
+
+def joined_exactly(texts: dict[str, str], threshold: float) -> dict[str, tuple[str, float | None]]:
+    """Groups and best similarities of an exact join: over an index of every shingle, without any key."""
+    sets = {id: shingles(text) for id, text in texts.items()}
+    index: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    above, best = {id: id for id in texts}, dict.fromkeys(texts, 0.0)
+
+    def top(id: str) -> str:
+        while above[id] != id:
+            id = above[id]
+        return id
+
+    for id in sorted(sets):
+        shared = Counter(other for shingle in sets[id] for other in index[shingle])
+        for other, count in shared.items():
+            similarity = count / (len(sets[id]) + len(sets[other]) - count)
+            if similarity >= threshold:
+                best[id], best[other] = max(best[id], similarity), max(best[other], similarity)
+                low, high = sorted((top(id), top(other)))
+                above[high] = low
+        for shingle in sets[id]:
+            index[shingle].append(id)
+    return {id: (top(id), best[id] or None) for id in texts}
+
+
+def corpus(size: int, chance: random.Random) -> dict[str, str]:
+    """English, Korean and mixed texts of all lengths, templates among them; a third are copies with edits."""
+    words = [f"word{n}" for n in range(500)]
+    korean = [chr(0xAC00 + n) for n in range(300)]
+    templates = [chance.choices(words, k=80) for _ in range(3)]
+    texts: list[list[str]] = []
+    for _ in range(size):
+        if texts and chance.random() < 0.33:
+            text = list(chance.choice(texts))
+            for _ in range(chance.randint(0, 1 + len(text) // 15)):
+                text[chance.randrange(len(text))] = chance.choice(words)
+        else:
+            pool = chance.choice([words, words, korean, words + korean])
+            text = chance.choices(pool, k=chance.choice([1, 3, 6, 12, 30, 90, 250]))
+            if chance.random() < 0.15:
+                text = chance.choice(templates) + text[:12]
+        texts.append(text)
+    return {f"s:{n:05}": " ".join(t) for n, t in enumerate(texts)}
+
+
+@pytest.mark.parametrize("threshold", [0.7, 0.8, 0.95])
+def test_groups_are_those_of_an_exact_join_of_all_pairs(threshold):
+    texts = corpus(2500, random.Random(11))
+    expected = joined_exactly({id: f"q\n{t}" for id, t in texts.items()}, threshold)
+    actual = found(said(texts), NearDuplicate(threshold=threshold))
+    assert {id: g for id, (g, _) in actual.items()} == {id: g for id, (g, _) in expected.items()}
+    assert {id: s for id, (_, s) in actual.items()} == pytest.approx({id: s for id, (_, s) in expected.items()})
+    assert 500 < len({g for g, _ in actual.values()}) < len(texts)
+
+
+def day_by_day(days: list[pl.DataFrame], signal: NearDuplicate) -> dict[str, tuple[str, float | None]]:
+    """What comes out when each day is matched against the days before it, as the stage does."""
+    sketches = [signal.sketch(d.lazy()).collect().lazy() for d in days]
+    edges = [signal.match(s, sketches[:n]).edges for n, s in enumerate(sketches)]
+    folded = signal.fold(pl.concat(sketches), pl.concat(edges).lazy()).collect()
+    return {id: (group, similarity) for id, group, similarity in folded.rows()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(VOCABULARY, st.integers(0, 3), st.sampled_from(["", "system: a"])), min_size=1, max_size=10),
+    st.sampled_from(
+        [NearDuplicate(), NearDuplicate(threshold=0.5, ngram=2), NearDuplicate(across_system_prompts=True)]
+    ),
+)
+def test_any_split_into_days_gives_the_same(texts, signal):
+    frames = [
+        (day, chat(*filter(None, [system]), "user: q", {"role": "assistant", "content": t}, id=f"s:{n}"))
+        for n, (t, day, system) in enumerate(texts)
+    ]
+    days = [rows(*same) for d in range(4) if (same := [f for day, f in frames if day == d])]
+    assert day_by_day(days, signal) == found(rows(*[f for _, f in frames]), signal)
+
+
+def test_one_more_day_of_a_larger_corpus_gives_the_same():
+    frame = said(corpus(1500, random.Random(2))).sample(fraction=1.0, shuffle=True, seed=4)
+    whole = found(frame)
+    assert day_by_day([frame[:1485], frame[1485:]], NearDuplicate()) == whole
+    assert day_by_day([frame[:200], frame[200:900], frame[900:]], NearDuplicate()) == whole
+
+
+def test_row_138_a_skewed_table_keeps_one_of_each():
+    table = {1: "red", 2: "green", 3: "red", 4: "red", 5: "green"}
+    items = {1: "pencil", 2: "compass", 3: "pencil", 4: "pencil", 5: "pencil"}
+    price = {1: 20, 2: 2, 3: 20, 4: 20, 5: 1}
+    frame = rows(
+        *(
+            chat(f'user: {{"item": "{items[n]}", "color": "{c}"}}', f"assistant: ${price[n]}", id=f"s:{n}")
+            for n, c in table.items()
+        )
+    )
+    groups = found(frame)
+    assert [g for g, _ in groups.values()] == ["s:1", "s:2", "s:1", "s:1", "s:5"]
+    kept = [n for n in table if groups[f"s:{n}"][0] == f"s:{n}"]
+    assert kept == [1, 2, 5]
+    assert list(table.values()).count("red") / 5 == 0.6
+    assert [table[n] for n in kept].count("red") / 3 == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("[apple, banana, cherry]", "[cherry, banana, apple]"),
+        ('["red wine", "blue cheese", "bread"]', '["bread", "red wine", "blue cheese"]'),
+        ("- apple\n- banana\n- cherry", "* Cherry\n* banana\n* apple"),
+        ("1. wash it\n2. dry it\n3. fold it.", "1. fold it\n2. dry it\n3. wash it."),
+        ("사과, 배, 감", "감, 배, 사과"),
+    ],
+)
+def test_row_141_the_order_of_a_list_counts_unless_told_otherwise(one, other):
+    frame = rows(chat("user: q", f"assistant: {one}", id="s:1"), chat("user: q", f"assistant: {other}", id="s:2"))
+    assert found(frame)["s:2"] == ("s:2", None)
+    assert found(frame, NearDuplicate(order_free=True))["s:2"] == ("s:1", 1.0)
+
+
+def test_row_141_a_list_of_other_items_is_another_list():
+    frame = rows(
+        chat("user: q", "assistant: [apple, banana, cherry]", id="s:1"),
+        chat("user: q", "assistant: [apple, banana, plum]", id="s:2"),
+    )
+    assert found(frame, NearDuplicate(order_free=True))["s:2"] == ("s:2", None)
+
+
+@pytest.mark.parametrize(("threshold", "together"), [(1.0, False), (0.8, True)])
+def test_row_141_exact_or_eighty_percent(threshold, together):
+    frame = rows(
+        chat("user: hi", f"assistant: {LONG}", id="s:1"), chat("user: hi", f"assistant: {LONG} more", id="s:2")
+    )
+    assert (found(frame, NearDuplicate(threshold=threshold))["s:2"][0] == "s:1") == together
+
+
+PAIRS = {
+    "exact": ("Take the second left after the bridge.", "Take the second left after the bridge."),
+    "n-gram": (LONG, LONG.upper() + "!!"),
+    "fuzzy": (LONG, LONG.replace("word3 ", "other ")),
+    "none": (LONG, " ".join(f"elsewhere{n}" for n in range(60))),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "exact", "same_shingles", "fuzzy"),
+    [
+        ("exact", True, True, True),
+        ("n-gram", False, True, True),
+        ("fuzzy", False, False, True),
+        ("none", False, False, False),
+    ],
+)
+def test_row_142_each_kind_of_duplicate_is_found_by_its_method(kind, exact, same_shingles, fuzzy):
+    one, other = PAIRS[kind]
+    frame = rows(chat("user: q", f"assistant: {one}", id="s:1"), chat("user: q", f"assistant: {other}", id="s:2"))
+    twins = ExactDuplicate().relate(ExactDuplicate().sketch(frame.lazy())).collect()["exact_group"].to_list()
+    assert (twins[0] == twins[1]) == exact
+    group, similarity = found(frame, NearDuplicate(threshold=1.0))["s:2"]
+    assert (group == "s:1", similarity) == (same_shingles, 1.0 if same_shingles else None)
+    group, similarity = found(frame)["s:2"]
+    assert (group == "s:1") == fuzzy
+    assert (similarity or 0) >= 0.8 or not fuzzy
+
+
+@pytest.mark.slow
+def test_row_143_planted_duplicates_are_found_in_a_hundred_thousand_rows():
+    chance = random.Random(8)
+    vocabulary = [f"w{n}" for n in range(3000)]
+    old = {f"a:{n:06}": " ".join(chance.choices(vocabulary, k=40)) for n in range(99_500)}
+    new = {}
+    for n, at in enumerate(chance.sample(range(len(old)), 500)):
+        words = old[f"a:{at:06}"].split(" ")
+        words[-chance.randint(1, 4)] = "changed"
+        new[f"z:{n:03}"] = (f"a:{at:06}", " ".join(words))
+    planted = {
+        id: at
+        for id, (at, t) in new.items()
+        if (x := shingles("q\n" + t)) and (y := shingles("q\n" + old[at])) and len(x & y) / len(x | y) >= 0.8
+    }
+    found = day_by_day([said(old), said({id: t for id, (_, t) in new.items()})], NearDuplicate(threshold=0.75))
+    recalled = [id for id, at in planted.items() if found[id][0] == at]  # the matched old id
+    assert len(planted) == 500
+    assert len(recalled) / len(planted) >= 0.95
+    assert sum(g != id for id, (g, _) in found.items()) <= 500
+
+
+@pytest.mark.parametrize(
+    ("of", "together"), [("exchange", ["s:1", "s:2"]), ("record", ["s:1"]), ("reply", ["s:1", "s:2", "s:3"])]
+)
+def test_what_is_compared(of, together):
+    frame = rows(
+        chat("user: before this", "assistant: yes", "user: hi", f"assistant: {LONG}", id="s:1"),
+        chat("user: " + LONG[::-1], "assistant: no", "user: hi", f"assistant: {LONG}", id="s:2"),
+        chat("user: " + LONG[::-1], f"assistant: {LONG}", id="s:3"),
+    )
+    groups = found(frame, NearDuplicate(of=of))
+    assert [id for id, (g, _) in groups.items() if g == "s:1"] == together
+
+
+def test_a_record_is_all_messages_but_system_prompts():
+    turns = [f"user: {LONG}", "assistant: yes", "user: and", "assistant: no"]
+    frame = rows(
+        chat(f"system: {LONG[::-1]}", *turns, id="s:1"),
+        chat("system: short", *turns, id="s:2"),
+        chat("system: short", *turns[:-1], f"assistant: {LONG[::-1]}", id="s:3"),
+    )
+    signal = NearDuplicate(of="record", across_system_prompts=True)
+    assert [g for g, _ in found(frame, signal).values()] == ["s:1", "s:1", "s:3"]
+
+
+def test_more_bands_than_permutations_are_refused():
+    with pytest.raises(ValueError, match="give at least as many permutations"):
+        NearDuplicate(bands=64, permutations=32)
+
+
+def test_what_was_done_is_counted():
+    frame = pl.concat([chat("user: hi", f"assistant: {LONG} number {n}", id=f"s:{n:04}") for n in range(300)])
+    signal = NearDuplicate()
+    matched = signal.match(signal.sketch(frame.lazy()), [])
+    assert matched.candidates == 300 * 299 / 2
+    assert matched.verified == matched.pairs <= matched.candidates
+    assert 250 < matched.largest_bucket <= 300
+    assert matched.edges.schema == pl.Schema(signal.edges)
