@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -239,21 +240,26 @@ def review(queue: str | None, limit: int, out: Path | None, home_path: str | Non
 @cli.command(short_help="What a filter would reject, before it is enabled.")
 @click.argument("rule")
 @click.option("--limit", default=10, show_default=True, help="Ids to show.")
+@click.option("--save", metavar="NAME", help="Then append it to the recipe under this name.")
 @shared
-def preview(rule: str, limit: int, home_path: str | None, as_json: bool) -> None:
-    """How many of the rows that pass today's filters RULE would reject. RULE is the body of a [[filter]] table; nothing changes.
+def preview(rule: str, limit: int, save: str | None, home_path: str | None, as_json: bool) -> None:
+    """How many of the rows that pass today's filters RULE would reject. RULE is the body of a [[filter]] table; without --save
+    nothing changes.
 
     \b
     Example: flywheel preview 'use = "too_short"
-    min_words = 12'
+    min_words = 12' --save too_short
     """
-    from flywheel.preview import parse_filter, preview, screened_rows
+    from flywheel import preview as of
 
     home = Home.open(home_path)
-    found = preview(screened_rows(home.store), parse_filter(rule), limit)
+    rule = of.named(rule, save) if save else rule
+    found = of.preview(of.screened_rows(home.store), of.parse_filter(rule), limit)
+    if save:
+        of.save(home.recipe_file, rule, found)
     text = f"{found.reason} would reject {found.count:,} of {found.of:,} rows" + "".join(f"\n  {i}" for i in found.ids)
-    answer = {"reason": found.reason, "count": found.count, "of": found.of, "ids": list(found.ids)}
-    tell(answer, as_json, Text(text))
+    told = f"\nSaved in {home.recipe_file}; the next flywheel build leaves them out." if save else ""
+    tell(asdict(found) | {"saved": bool(save)}, as_json, Text(text + told))
 
 
 @cli.command("lint-prompt", short_help="Hold a serving prompt against a released set.")

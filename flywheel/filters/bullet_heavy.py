@@ -17,9 +17,9 @@ class BulletHeavy(Filter, frozen=True):
 
     use: Literal["bullet_heavy"] = "bullet_heavy"
     needs: ClassVar[tuple[str, ...]] = ("bullet_share", "lines")
-    max_share: float = Field(default=0.9, gt=0.0, le=1.0)
+    max_share: float = Field(default=0.95, gt=0.0, le=1.0)
     """Share of the lines that begin with a bullet or a number."""
-    min_lines: int = Field(default=40, ge=1)
+    min_lines: int = Field(default=60, ge=1)
     """Shorter lists are left alone."""
 
     def reject(self) -> pl.Expr:

@@ -7,11 +7,11 @@ from tests.measured import verdict
 @pytest.mark.parametrize(
     ("reply", "rejected"),
     [
-        ("\n".join(f"- item number {n}" for n in range(60)), True),
-        ("\n".join(f"{n}. 항목 이름" for n in range(60)), True),
+        ("\n".join(f"- item number {n}" for n in range(90)), True),
+        ("\n".join(f"{n}. 항목 이름" for n in range(90)), True),
         ("\n".join(f"- item number {n}" for n in range(20)), False),
-        ("Intro\n" + "\n".join(f"- item {n}\n  and what it means" for n in range(60)), False),
-        ("\n".join(f"-{n} degrees" for n in range(60)), False),
+        ("Intro\n" + "\n".join(f"- item {n}\n  and what it means" for n in range(90)), False),
+        ("\n".join(f"-{n} degrees" for n in range(90)), False),
         ("", False),
         ("Yes.", False),
         (
