@@ -32,6 +32,11 @@ def cores() -> int:
     return max(1, int(wanted)) if wanted.isdigit() else len(os.sched_getaffinity(0))
 
 
+def one_by_one(tasks: Sequence[Callable[[], T]]) -> Iterator[tuple[int, T]]:
+    """What `side_by_side` gives, made in this process."""
+    yield from ((place, task()) for place, task in enumerate(tasks))
+
+
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> Iterator[tuple[int, T]]:
     """Run picklable tasks on the workers; (place in `tasks`, answer) of each as it is done.
 

@@ -23,21 +23,20 @@ import polars as pl
 
 from flywheel.card import card
 from flywheel.chat_templates import characters, prove_mask, template
-from flywheel.errors import ExportInvalid, ReleaseRefused, Unreadable
+from flywheel.errors import ReleaseRefused
 from flywheel.exports import EXPORTS
 from flywheel.kinds import Export, SetKind
-from flywheel.limits import file_faults, file_remarks, too_long
+from flywheel.limits import file_remarks
 from flywheel.lineage import ENGINE, Derivation, SnapshotRef
 from flywheel.messages import INSTRUCTIONS
 from flywheel.records import canonical
+from flywheel.rendering import SPLITS, Written, read_back, write_formats
 from flywheel.snapshots import Snapshot, Store, file_digest, sync, write_synced
 from flywheel.targets import Target
 
 if TYPE_CHECKING:
     from flywheel.home import Home
 
-SPLITS = ("train", "validation")
-BATCH = 2_000
 SELECTED = "selection.parquet"
 VERSION_DIGITS = 12
 Verdict = Mapping[str, Any]
@@ -283,33 +282,11 @@ class Rendered:
     remarks: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The files of one format: row ids in the order of their lines, refused ids with reasons, losses with counts."""
-
-    lines: dict[str, list[str]]
-    refused: dict[str, str]
-    losses: dict[str, int]
-    companions: tuple[str, ...]
-    """Files beside the data files."""
-    filled: dict[str, str]
-    """Split -> its data file in the folder of the format, for the splits with lines."""
-
-
 def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportContext) -> Rendered:
     """Write everything of a version into an empty folder and have each data file read back by its format's reader."""
     formats = {use: EXPORTS[use].model_validate({}) for use in wanted.export}
-    written: dict[str, Written] = {}
-    readers: dict[str, str] = {}
-    for place, (use, form) in enumerate(formats.items()):
-        prefix = "" if place == 0 else f"{use}/"
-        written[use] = write_format(form, wanted.name, candidate, folder, prefix)
-        for name, ids in written[use].lines.items():
-            if (found := form.validate_file(folder / name)) != len(ids):
-                raise ExportInvalid(
-                    f"{name}: {len(ids):,} lines were written and {found:,} read back. Nothing was released."
-                )
-            readers[name] = form.reader()
+    written = write_formats(formats, wanted.name, candidate, folder)
+    readers = read_back(formats, written, folder)
     first = next(iter(written.values()), Written({}, {}, {}, (), {}))
     write_rows(candidate, first, folder / "rows.parquet")
     chosen = write_selection(candidate, folder / SELECTED)
@@ -333,52 +310,6 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     return Rendered(manifest, readers, _remarks(formats, written))
 
 
-def write_format(form: Export, name: str, candidate: Snapshot, folder: Path, prefix: str) -> Written:
-    """Write one format's files, a batch at a time; an example it cannot hold is refused, with the reason.
-
-    Raises `ExportInvalid` where a file is larger than the service takes.
-    """
-    refused: dict[str, str] = {}
-    losses: dict[str, int] = {}
-    lines: dict[str, list[str]] = {prefix + form.file(s): [] for s in SPLITS}
-    for split in SPLITS:
-        file = prefix + form.file(split)
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        form.write(_lines(form, candidate, split, lines[file], refused, losses), folder / file)
-        if faults := file_faults(form.use, file, len(lines[file]), (folder / file).stat().st_size):
-            raise ExportInvalid(" ".join(faults))
-    filled = {s: form.file(s) for s in SPLITS if lines[prefix + form.file(s)]}
-    beside = form.companions(name, str(candidate.notes.get("kind", "")), filled)
-    for companion, data in beside.items():
-        write_synced(folder / (prefix + companion), data)
-    return Written(lines, refused, losses, tuple(prefix + c for c in beside), filled)
-
-
-def _lines(
-    form: Export, candidate: Snapshot, split: str, ids: list[str], refused: dict[str, str], losses: dict[str, int]
-) -> Iterator[bytes]:
-    """The rendered lines of a split, in the order of their ids, which are told to `ids`, `refused` and `losses`."""
-    rows = candidate.scan().filter(pl.col("split") == split)
-    for start in range(0, candidate.count(), BATCH):
-        for example in rows.slice(start, BATCH).collect().iter_rows(named=True):
-            try:
-                row = form.render(example)
-                line = orjson.dumps(row)
-            except Unreadable as e:
-                refused[example["id"]] = e.reason
-                continue
-            except ValueError as e:  # a string that should hold JSON and does not
-                refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
-                continue
-            if unfit := "over_token_limit" if too_long(form.use, line) else form.fault(row):
-                refused[example["id"]] = unfit
-                continue
-            ids.append(example["id"])
-            for what in form.losses(example):
-                losses[what] = losses.get(what, 0) + 1
-            yield line
-
-
 def proof(name: str, candidate: Snapshot) -> dict[str, Any]:
     """The template's name and digest, and over how many examples its loss mask was proved, character by character.
 
@@ -391,9 +322,8 @@ def proof(name: str, candidate: Snapshot) -> dict[str, Any]:
 
 def _conversations(candidate: Snapshot) -> Iterator[list[dict[str, Any]]]:
     """Prompt and completion of each example as chat messages; a document of a corpus needs no template."""
-    rows = candidate.scan().select("kind", "prompt", "completion")
-    for start in range(0, candidate.count(), BATCH):
-        for kind, prompt, completion in rows.slice(start, BATCH).collect().iter_rows():
+    for rows in (part.scan().select("kind", "prompt", "completion").collect() for part in candidate.parts):
+        for kind, prompt, completion in rows.iter_rows():
             if kind != "corpus":
                 yield [
                     {
@@ -409,8 +339,8 @@ def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
     """Every column of every example, and `line`: its line, from 1, in its split's file of the first format; null if refused."""
     placed = [(i, n) for ids in first.lines.values() for n, i in enumerate(ids, 1)]
     numbers = pl.DataFrame(placed, schema={"id": pl.String, "line": pl.Int64}, orient="row")
-    rows = candidate.scan().collect().join(numbers, on="id", how="left").sort("id")
-    rows.write_parquet(path, compression="zstd", statistics=True)
+    rows = candidate.scan().join(numbers.lazy(), on="id", how="left", maintain_order="left")
+    rows.collect().write_parquet(path, compression="zstd", statistics=True)
 
 
 def write_selection(candidate: Snapshot, path: Path) -> list[str]:
