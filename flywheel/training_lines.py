@@ -3,6 +3,7 @@
 The models are those of published schemas, written down apart from the code that writes the lines.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,6 +50,38 @@ def read_lines(path: Path, service: str, shape: Callable[[dict[str, Any]], type[
         kinds = ", ".join(sorted(s.__name__.lower() for s in shapes))
         raise ExportInvalid(f"{path.name} mixes lines of the kinds {kinds}; {service} reads one.")
     return number
+
+
+ALL_OF = 2_000
+"""Lines from the first that a reader which infers types is given, whatever their shape."""
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def shape_of(value: Any) -> object:
+    """What a reader that infers types sees of a value: keys and types, not how many or what; text like a date is a type of its own."""
+    if isinstance(value, dict):
+        return frozenset((k, shape_of(v)) for k, v in value.items())
+    if isinstance(value, list):
+        return ("list", frozenset(map(shape_of, value)))
+    if isinstance(value, str):
+        return "moment" if _MOMENT.match(value) else "text"
+    return type(value).__name__
+
+
+class Representatives:
+    """The lines that stand for a file before a reader that infers types: the first ones, and one of every shape there is."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, bytes, Any]] = []
+        """Number, bytes and value of each."""
+        self.seen: set[object] = set()
+
+    def look(self, number: int, line: bytes, row: Any) -> None:
+        """Take a line, if no line before it stands for it."""
+        shape = shape_of(row)
+        if number <= ALL_OF or shape not in self.seen:
+            self.rows.append((number, line, row))
+        self.seen.add(shape)
 
 
 def line_fault(row: Mapping[str, Any], shape: Callable[[dict[str, Any]], type[Line]]) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.kinds import Export
 from flywheel.messages import Message, call_names, calls_of, every_message, text_of, tools_of
+from flywheel.training_lines import Representatives
 
 
 class Trl(Export):
@@ -54,8 +55,9 @@ class Trl(Export):
         return "datasets" if importlib.util.find_spec("datasets") else "pydantic"
 
     def validate_file(self, path: Path) -> int:
-        """Read every line strictly, then load the file with `datasets`, where installed, and compare what it makes of it."""
-        rows: list[dict[str, Any]] = []
+        """Read every line strictly; then `datasets`, where installed, loads the lines that stand for the others, and what it makes
+        of each is compared with what was written."""
+        number, standing = 0, Representatives()
         shapes: set[type] = set()
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -70,13 +72,13 @@ class Trl(Export):
                         f"{path.name}, line {number}: {fault} TRL cannot read the file; it was not released."
                     )
                 shapes.add(shape)
-                rows.append(row)
+                standing.look(number, line, row)
         if len(shapes) > 1:
             kinds = ", ".join(sorted(s.__name__.strip("_").lower() for s in shapes))
             raise ExportInvalid(f"{path.name} mixes lines of the kinds {kinds}; a trainer reads one.")
-        if rows and self.reader() == "datasets":
-            _compare(path, rows)
-        return len(rows)
+        if number and self.reader() == "datasets":
+            _compare(path.name, standing)
+        return number
 
 
 # --- writing
@@ -192,19 +194,21 @@ def _first(error: Exception) -> str:
     return f"at {'.'.join(str(p) for p in fault['loc']) or 'the line'}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
-def _compare(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Load the file as a trainer would, and see that no row came out as another: Arrow must not have merged arguments."""
+def _compare(name: str, standing: Representatives) -> None:
+    """Load the lines as a trainer would, and see that no row came out as another: Arrow must not have merged arguments."""
     import datasets
 
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache:
+        path = Path(cache) / name
+        path.write_bytes(b"".join(line for _, line, _ in standing.rows))
         loaded = datasets.Dataset.from_json(str(path), cache_dir=cache, keep_in_memory=True)
-        if len(loaded) != len(rows):
-            raise ExportInvalid(f"{path.name}: datasets reads {len(loaded):,} rows of {len(rows):,} lines.")
-        for number, (read, row) in enumerate(zip(loaded, rows, strict=True), 1):
+        if len(loaded) != len(standing.rows):
+            raise ExportInvalid(f"{name}: datasets reads {len(loaded):,} rows of {len(standing.rows):,} lines.")
+        for read, (number, _, row) in zip(loaded, standing.rows, strict=True):
             if _bare(read) != _bare(row):
                 raise ExportInvalid(
-                    f"{path.name}, line {number}: datasets reads another row than was written. Report this line."
+                    f"{name}, line {number}: datasets reads another row than was written. Report this line."
                 )
 
 

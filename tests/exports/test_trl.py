@@ -209,8 +209,19 @@ def test_lines_of_two_kinds_are_refused(tmp_path):
         )
 
 
-def test_what_datasets_makes_of_a_row_is_compared(tmp_path):
+def test_what_datasets_makes_of_a_row_is_compared():
     pytest.importorskip("datasets")
-    path = written(tmp_path / "a.jsonl", GOOD)
-    with pytest.raises(ExportInvalid, match="reads another row than was written"):
-        trl._compare(path, [{**GOOD, "completion": [NO]}])
+    standing = Representatives()
+    standing.look(1, orjson.dumps(GOOD) + b"\n", {**GOOD, "completion": [NO]})
+    with pytest.raises(ExportInvalid, match="line 1: datasets reads another row than was written"):
+        trl._compare("a.jsonl", standing)
+
+
+def test_what_datasets_would_merge_is_found_however_late_it_comes(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setattr("flywheel.training_lines.ALL_OF", 2)
+    other = {**GOOD, "completion": [{**REPLY, "thinking": "2026-03-02"}]}
+    read = []
+    monkeypatch.setattr(trl, "_compare", lambda name, standing: read.append([n for n, *_ in standing.rows]))
+    assert Trl().validate_file(written(tmp_path / "a.jsonl", *[GOOD] * 5, other, GOOD, other)) == 8
+    assert read == [[1, 2, 6]]
