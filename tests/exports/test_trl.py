@@ -9,6 +9,7 @@ from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports import trl
 from flywheel.exports.trl import Trl
 from flywheel.records import message
+from flywheel.training_lines import Representatives
 
 CALL = '[{"id":"call_1","type":"function","function":{"name":"get_order","arguments":"{ \\"id\\":7}"}}]'
 TOOLS = '[{"type":"function","function":{"name":"get_order","parameters":{"type":"object","properties":{"id":{"type":"integer"}}}}}]'
