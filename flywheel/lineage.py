@@ -19,7 +19,8 @@ from flywheel.records import canonical, short_hash
 ENGINE = "1"
 """Version of the engine's own meaning: raised when a stage computes something else from the same inputs."""
 
-Tables = Mapping[str, pl.DataFrame]
+Tables = Mapping[str, pl.DataFrame | pl.LazyFrame]
+"""The tables of a part by name; one that is lazy is larger than memory, and written as it is read."""
 
 
 class Step(BaseModel, frozen=True):

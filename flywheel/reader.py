@@ -4,7 +4,7 @@ import datetime as dt
 import gc
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -31,12 +31,15 @@ from flywheel.records import (
     in_order,
     short_hash,
 )
+from flywheel.scratch import Kept, Scratch
 from flywheel.snapshots import Snapshot
 
 LONGEST = 32 << 20
 """Bytes of a line beyond which it is quarantined unread."""
 BATCH = 4 << 20
 """Bytes of lines whose rows are gathered before they become a frame."""
+SPILL = 96 << 20
+"""Bytes of lines whose frames are held before they are put aside: more than any piece of a file that can be cut."""
 MICROSECOND = dt.timedelta(microseconds=1)
 BOM = b"\xef\xbb\xbf"
 
@@ -65,8 +68,12 @@ Row = tuple[Any, ...]
 
 
 def read_piece(raw: RawStore, file: RawFile, piece: Piece, sources: Sequence[Source], secret: bytes) -> Tables:
-    """The four tables of one piece of a file. Raises `RawChanged` when its bytes are not those received."""
-    reader = Reader(file, sources, secret)
+    """The four tables of one piece of a file. Raises `RawChanged` when its bytes are not those received.
+
+    Those of a compressed file, which cannot be cut, may be lazy: what does not fit into memory lies in scratch files, which
+    go when the tables do.
+    """
+    reader = Reader(file, sources, secret, Scratch(raw.root))
     with _without_collecting():
         reader.take_all(raw.lines(file, piece))
     return reader.tables(piece.size)
@@ -93,12 +100,11 @@ def _without_collecting() -> Iterator[None]:
 class Reader:
     """Takes the lines of one file and gathers rows: of conversations and of feedback, or in quarantine."""
 
-    def __init__(self, file: RawFile, sources: Sequence[Source], secret: bytes) -> None:
-        self.file, self.sources, self.secret = file, sources, secret
-        self.lines = self.held = 0
-        self.rows: dict[str, list[Row]] = {"conversations": [], "feedback": []}
-        self.frames: dict[str, list[pl.DataFrame]] = {"conversations": [], "feedback": []}
-        self.quarantine: list[tuple[Any, ...]] = []
+    def __init__(self, file: RawFile, sources: Sequence[Source], secret: bytes, scratch: Scratch | None = None) -> None:
+        self.file, self.sources, self.secret, self.scratch = file, sources, secret, scratch
+        self.lines = self.refused = self.held = self.framed = 0
+        self.rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
+        self.frames: dict[str, list[pl.DataFrame]] = {name: [] for name in FRAMES}
         self.pseudonyms: dict[str, str] = {}
 
     def take_all(self, lines: Iterable[Line]) -> None:
@@ -126,9 +132,7 @@ class Reader:
             self.refuse(line, "source_failed", f"{type(e).__name__}: {e}"[:200])
         else:
             self.rows[source.gives] += done
-            self.held += len(line.data)
-            if self.held > BATCH:
-                self.flush()
+            self.hold(line)
 
     def read(self, line: Line) -> tuple[Source, list[dict[str, Any]]]:
         value = parsed(line)
@@ -167,26 +171,38 @@ class Reader:
         return known
 
     def refuse(self, line: Line, reason: str, detail: str) -> None:
-        self.quarantine.append((self.file.digest, line.number, line.offset, reason, detail, line.data))
+        self.refused += 1
+        self.rows["quarantine"].append((None, line.number, line.offset, reason, detail, line.data))
+        self.hold(line)
+
+    def hold(self, line: Line) -> None:
+        self.held += len(line.data)
+        if self.held > BATCH:
+            self.flush()
 
     def flush(self) -> None:
-        """Turn the rows gathered so far into frames."""
-        for table, frame in (("conversations", conversation_frame), ("feedback", feedback_frame)):
+        """Turn the rows gathered so far into frames; put these aside where they become too many."""
+        for table, frame in FRAMES.items():
             if rows := self.rows[table]:
                 self.frames[table].append(frame(rows, self.file.digest))
                 self.rows[table] = []
-        self.held = 0
+        self.framed, self.held = self.framed + self.held, 0
+        if self.scratch is not None and self.framed > SPILL:
+            for table, frames in self.frames.items():
+                if frames:
+                    self.scratch.add(table, pl.concat(frames))
+                    frames.clear()
+            self.framed = 0
 
     def tables(self, size: int = 0) -> Tables:
         """What was read; `size`: of how many bytes of the file."""
-        refused = len(self.quarantine)
-        counts = (self.file.digest, self.file.name, size, self.lines, self.lines - refused, refused)
-        return {
-            "conversations": _joined(self.frames["conversations"], CONVERSATIONS),
-            "feedback": _joined(self.frames["feedback"], FEEDBACK),
-            "quarantine": pl.DataFrame(self.quarantine, schema=QUARANTINE, orient="row"),
-            "files": pl.DataFrame([counts], schema=FILES, orient="row"),
-        }
+        counts = (self.file.digest, self.file.name, size, self.lines, self.lines - self.refused, self.refused)
+        tables: dict[str, pl.DataFrame | pl.LazyFrame] = {"files": pl.DataFrame([counts], schema=FILES, orient="row")}
+        for table, frames in self.frames.items():
+            rest = pl.concat(frames) if frames else pl.DataFrame(schema=RAW_FILES[table])
+            aside = self.scratch is not None and self.scratch.paths[table]
+            tables[table] = pl.concat([self.scratch.scan(table), rest.lazy()]) if self.scratch and aside else rest
+        return Kept(tables, self.scratch) if self.scratch else tables
 
 
 PLAIN_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,120}")
@@ -304,5 +320,14 @@ def _raw(file: str, *columns: Sequence[Any]) -> pl.Series:
     )
 
 
-def _joined(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+def quarantine_frame(rows: Sequence[Row], file: str) -> pl.DataFrame:
+    """QUARANTINE from the lines of a file that were refused."""
+    return pl.DataFrame(rows, schema=QUARANTINE, orient="row").with_columns(file=pl.lit(file))
+
+
+FRAMES: Mapping[str, Callable[[Sequence[Row], str], pl.DataFrame]] = {
+    "conversations": conversation_frame,
+    "feedback": feedback_frame,
+    "quarantine": quarantine_frame,
+}
+"""Table -> what makes a frame of its rows and the digest of their file."""

@@ -32,6 +32,9 @@ from flywheel.workers import side_by_side
 WORTH_A_PROCESS = 0.7
 """Seconds of one part from which the others are made by workers: starting those takes about as long."""
 
+ROW_GROUP = 1 << 15
+"""Rows of a table larger than memory that are written at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
@@ -144,14 +147,15 @@ class Store:
         with self._staged() as folder:
             for table, schema in schemas.items():
                 frame = tables[table]
-                if frame.schema != schema:
-                    wrong = sorted(set(frame.schema.items()) ^ set(schema.items()), key=str)
+                have = frame.collect_schema()
+                if have != schema:
+                    wrong = sorted(set(have.items()) ^ set(schema.items()), key=str)
                     raise SnapshotDamaged(
                         f"table {table} of {part.name} does not have the columns it promises; these differ: {wrong}."
                     )
                 path = folder / f"{table}.parquet"
-                frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True)
-                facts[table] = {"digest": file_digest(path), "rows": frame.height, "size": path.stat().st_size}
+                rows = _write(frame, path)
+                facts[table] = {"digest": file_digest(path), "rows": rows, "size": path.stat().st_size}
                 sync(path)
             write_synced(folder / "part.json", canonical({"tables": facts}))
             target = self._part_folder(part.key)
@@ -340,6 +344,15 @@ def _nothing(schemas: Mapping[str, pl.Schema]) -> Part:
     return Part(
         "none", cause("none", canonical(names)), lambda: {t: pl.DataFrame(schema=s) for t, s in schemas.items()}
     )
+
+
+def _write(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> int:
+    """Write a table; the number of its rows. Of a lazy one only some rows at a time are in memory."""
+    if isinstance(frame, pl.DataFrame):
+        frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True)
+        return frame.height
+    frame.sink_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=ROW_GROUP)
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 def _schema(table: Path) -> pl.Schema:

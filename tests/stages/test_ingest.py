@@ -387,6 +387,35 @@ def test_rows_do_not_depend_on_the_pieces_in_which_a_file_is_read(lines, size, m
         assert whole.equals(cut) if isinstance(whole, pl.DataFrame) else whole == cut
 
 
+@settings(max_examples=10, deadline=None)
+@given(log_lines, st.sampled_from([0, 300, 900]))
+def test_rows_do_not_depend_on_what_fits_into_memory(lines, room):
+    data = gzip.compress(b"\n".join(g if isinstance(g, bytes) else json.dumps(g).encode() for g in lines), mtime=0)
+    found = []
+    for batch, spill in ((reader.BATCH, reader.SPILL), (room // 3, room)):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader, "BATCH", batch)
+            patch.setattr(reader, "SPILL", spill)
+            home = Home(Path(folder))
+            home.drop_bytes("a.jsonl.gz", data)
+            home.run()
+            assert not list(home.raw.root.glob(".*")), "scratch files are left"
+            tables = [home.files.scan(t).collect() for t in ("conversations", "feedback", "quarantine", "files")]
+            found.append([*tables, home.rows(), home.events()])
+    for held, aside in zip(*found, strict=True):
+        assert held.equals(aside)
+
+
+def test_what_is_put_aside_is_stored_as_the_same_bytes_each_time(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 300)
+    monkeypatch.setattr(reader, "SPILL", 1000)
+    home.drop("a.jsonl", *[call(f"r{i}", reply="x" * i) for i in range(50)], b"{}", event("e1"))
+    (tmp_path / "again").mkdir()
+    other = Home(tmp_path / "again")
+    other.raw = home.raw
+    assert home.run().files.version == other.run().files.version
+
+
 @settings(max_examples=20, deadline=None)
 @given(log_lines, st.data())
 def test_rows_do_not_depend_on_the_order_of_lines_or_how_files_are_cut(lines, data):
