@@ -168,6 +168,10 @@ class Filter(Operator, frozen=True):
         """Boolean expression over the columns of a conversation, its signals and its labels."""
         raise NotImplementedError
 
+    def verdicts(self) -> Mapping[str, pl.Expr]:
+        """Each reason it can give, and where it gives it; most filters have one."""
+        return {self.reason: self.reject()}
+
 
 class Edit(Operator, frozen=True):
     """One rewriting of text. It is applied to every text of every message: content, parts, reasoning, tool calls."""

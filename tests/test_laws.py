@@ -26,6 +26,7 @@ SECRET = b"s" * 32
 GIVEN = {
     "matches": {"name": "newer_models", "column": "model", "operator": "contains", "value": "mini"},
     "out_of_time": {"first": "2026-03-01"},
+    "misses_requirement": {"requires": ["score", "rationale", "json"], "max_words": 9, "language": "en"},
     "no_consent": {"require": {"metadata.consent": True}},
 }
 """Parameters of operators that cannot do without any."""

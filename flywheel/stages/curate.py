@@ -104,8 +104,12 @@ def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
     """The rows with `reasons` and `undesired`: all filters in one pass, every reason kept, null meaning "stays"."""
 
     def reasons(rejects: str) -> pl.Expr:
-        told = [pl.when(f.reject().fill_null(False)).then(pl.lit(f.reason)) for f in filters if f.rejects == rejects]
-        return pl.concat_list(told).list.drop_nulls() if told else pl.lit([], dtype=pl.List(pl.String))
+        given = [verdict for f in filters if f.rejects == rejects for verdict in f.verdicts().items()]
+        told = [pl.when(said.fill_null(False)).then(pl.lit(code)) for code, said in given]
+        if not told:
+            return pl.lit([], dtype=pl.List(pl.String))
+        every = pl.concat_list(told).list.drop_nulls()
+        return every if len({code for code, _ in given}) == len(given) else every.list.unique(maintain_order=True)
 
     return rows.with_columns(reasons=reasons("row"), undesired=reasons("target"))
 
