@@ -11,6 +11,7 @@ from flywheel.reader import RAW_FILES
 from flywheel.recipe import Recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
 from flywheel.sets import EXAMPLES
+from flywheel.stages.measure import MATCHES
 from flywheel.stages.review import REVIEW
 
 MEANINGS: Mapping[str, str] = {
@@ -110,6 +111,11 @@ MEANINGS: Mapping[str, str] = {
     "near_similarity": "highest exact Jaccard similarity to another row; null when alone",
     "semantic_group": "smallest id of the rows that mean the same, as it does",
     "semantic_similarity": "highest cosine to another row of its system prompt; null when alone",
+    "compared_by": "the signal that compared rows of one day with each other and with those of earlier days",
+    "candidates": "pairs that were proposed",
+    "verified": "of these, compared exactly; the others could not matter",
+    "pairs": "of these, alike",
+    "largest_bucket": "the most rows proposed for one",
     "prompt": "the messages the completion answers",
     "completion": "the reply to be learned; of a preference, the chosen one",
     "rejected": "the reply not preferred; only in preference sets",
@@ -139,6 +145,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         "feedback": FEEDBACK,
         "labels": LABELS,
         "measurements": key | alone,
+        "matches": MATCHES,
         "signals": key | alone | corpus,
         "screened": {**CONVERSATIONS, **undesired},
         "curated": pool | undesired,

@@ -29,6 +29,7 @@ def all_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
         ingest.feedback,
         label.labels,
         measure.measurements,
+        measure.matches,
         measure.signals,
         curate.screened,
         curate.curated,

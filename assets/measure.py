@@ -6,7 +6,7 @@ from assets.graph import stage_asset
 from assets.io import published
 from assets.resources import HomeResource
 from flywheel.snapshots import Snapshot
-from flywheel.stages.measure import measure, relate
+from flywheel.stages.measure import match, measure, relate
 
 
 @stage_asset(group="3_measure", kinds={"polars", "parquet"})
@@ -19,9 +19,19 @@ def measurements(conversations: Snapshot, home: HomeResource) -> dg.Output[Snaps
 
 
 @stage_asset(group="3_measure", kinds={"polars", "parquet"})
-def signals(measurements: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+def matches(measurements: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
+    """Which rows of a day are nearly alike, to each other and to those of all days before: pairs, each with its similarity.
+
+    Every pair that can matter is verified exactly. One more day compares that day alone, and comes to what comparing all
+    days at once would.
+    """
+    return published(home, match, measurements, home.recipe().signals)
+
+
+@stage_asset(group="3_measure", kinds={"polars", "parquet"})
+def signals(measurements: Snapshot, matches: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
     """Every signal of every conversation: the measurements, and what comparing all days adds: exact and near duplicates.
 
-    Every candidate pair of near duplicates is verified exactly; groups do not depend on the order of rows.
+    Groups of near duplicates are those of the pairs in `matches`; they do not depend on the order of rows.
     """
-    return published(home, relate, measurements, home.recipe().signals)
+    return published(home, relate, measurements, home.recipe().signals, matches)

@@ -170,6 +170,16 @@ def queues(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     return plots.bars(named(names))
 
 
+def pairs(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """How many pairs were proposed, compared exactly and found alike; the most rows proposed for one."""
+    done = (
+        snapshot.scan()
+        .select(pl.col("candidates", "verified", "pairs").sum(), pl.col("largest_bucket").max())
+        .collect()
+    )
+    return plots.bars([(name.replace("_", " "), int(done[name][0] or 0)) for name in done.columns])
+
+
 def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
     cells = snapshot.notes.get("cells", ())
@@ -185,6 +195,7 @@ FIGURES: Mapping[str, tuple[str, Figure]] = {
     "feedback": ("acquired_per_day", days),
     "labels": ("feedback_events", statuses),
     "measurements": ("length_of_replies", lengths),
+    "matches": ("pairs", pairs),
     "signals": ("copies", copies),
     "screened": ("left_after_each_filter", filters),
     "review": ("waiting_for_a_person", queues),

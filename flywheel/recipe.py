@@ -168,7 +168,14 @@ def _declared_off(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"set": sets, "check": check})
 
 
-RESERVED = (*(a for a in targets.ASSETS if a not in ("set", "release")), "measurements", "catalog", "parts", "staging")
+RESERVED = (
+    *(a for a in targets.ASSETS if a not in ("set", "release")),
+    "measurements",
+    "matches",
+    "catalog",
+    "parts",
+    "staging",
+)
 """Names no set may have: other datasets and folders have them."""
 
 

@@ -1,7 +1,7 @@
 """Signals: what is measured of every conversation, once, before anything is decided.
 
-Signals that look at one row, and the sketches of those that compare rows, are made per day and kept; comparing looks across
-the sketches of all days.
+Signals that look at one row, and the sketches of those that compare rows, are made per day and kept. What a day's rows have
+to do with those of the days before is found once and kept too; relating puts it together across all days.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,16 @@ from flywheel.kinds import Signal
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.records import CONVERSATIONS, conform
 from flywheel.snapshots import Snapshot, StoredPart
+
+MATCHES = pl.Schema(
+    {
+        "compared_by": pl.String(),  # the signal
+        "candidates": pl.Int64(),  # pairs that were proposed
+        "verified": pl.Int64(),  # of these, compared exactly; the others could not matter
+        "pairs": pl.Int64(),  # of these, alike
+        "largest_bucket": pl.Int64(),  # the most rows proposed for one
+    }
+)
 
 
 def measure(conversations: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
@@ -53,16 +63,53 @@ def _measure_day(day: StoredPart, signals: Sequence[Signal], columns: pl.Schema)
     return {"rows": conform(joined, columns).sort("id").collect()} | sketches
 
 
-def relate(measurements: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
-    """The dataset "signals": per day, `id`, `day` and every column that every signal gives."""
+def match(measurements: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
+    """The dataset "matches": per day a table for each signal that finds pairs (what there is between the day's rows, and
+    between these and all earlier days'), and `rows` (MATCHES), what was done to find them.
+
+    A new day makes its own part. A day that changes makes its own and those of the later days, which had compared with it.
+    """
+    matching = tuple(s for s in signals if s.edges and s.use in measurements.schemas)
+    steps = tuple(s.step() for s in matching)
+    days = measurements.parts
+    sketches = [[p.tables[s.use].digest for s in matching] for p in days]
+    return Dataset(
+        name="matches",
+        schemas={"rows": MATCHES} | {s.use: pl.Schema(s.edges) for s in matching},
+        parts=[
+            Part(day.name, cause("match", steps, *sketches[: n + 1]), partial(_match_day, day, days[:n], matching))
+            for n, day in enumerate(days)
+        ],
+        derivation=Derivation(operation="match", inputs=(measurements.ref,), steps=steps),
+    )
+
+
+def _match_day(day: StoredPart, earlier: Sequence[StoredPart], signals: Sequence[Signal]) -> Tables:
+    found = {}
+    for signal in signals:
+        known = [p.scan(signal.use) for p in earlier if p.tables[signal.use].rows]
+        found[signal.use] = signal.match(day.scan(signal.use), known)
+    counts = [(use, m.candidates, m.verified, m.pairs, m.largest_bucket) for use, m in found.items()]
+    rows = pl.DataFrame(counts, schema=MATCHES, orient="row")
+    return {"rows": rows} | {use: m.edges.sort(pl.all()) for use, m in found.items()}
+
+
+def relate(measurements: Snapshot, signals: tuple[Signal, ...], matches: Snapshot | None = None) -> Dataset:
+    """The dataset "signals": per day, `id`, `day` and every column that every signal gives.
+
+    Pairs that `matches` does not hold are looked for anew.
+    """
     corpus = [s for s in signals if s.scope == "corpus"]
     schema = pl.Schema(_columns([s for s in signals if s.scope == "row"]) | _columns(corpus))
     across = measurements.scan().select("id", "day")
     for signal in corpus:
         if signal.use in measurements.schemas:
-            across = across.join(signal.relate(measurements.scan(signal.use)), on="id", how="left")
-    related = across.sort("id").collect()
-    by_day = {str(day): rows.drop("day") for (day,), rows in related.partition_by("day", as_dict=True).items()}
+            sketches = measurements.scan(signal.use)
+            kept = matches is not None and signal.use in matches.schemas
+            related = signal.fold(sketches, matches.scan(signal.use)) if matches and kept else signal.relate(sketches)
+            across = across.join(related, on="id", how="left")
+    rows = across.sort("id").collect()
+    by_day = {str(day): of_day.drop("day") for (day,), of_day in rows.partition_by("day", as_dict=True).items()}
     steps: tuple[Step, ...] = tuple(s.step() for s in signals)
     return Dataset(
         name="signals",
@@ -76,7 +123,9 @@ def relate(measurements: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
             for p in measurements.parts
             if p.name in by_day
         ],
-        derivation=Derivation(operation="relate", inputs=(measurements.ref,), steps=steps),
+        derivation=Derivation(
+            operation="relate", inputs=(measurements.ref, *([matches.ref] if matches else [])), steps=steps
+        ),
         accounts_for=measurements.scan().select("id"),
         notes={"absent": measurements.notes.get("absent", {})},
     )

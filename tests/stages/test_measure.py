@@ -13,7 +13,7 @@ from flywheel.lineage import Dataset, Derivation, Part, cause
 from flywheel.records import CONVERSATIONS, last_reply
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.snapshots import Snapshot, Store
-from flywheel.stages.measure import measure, relate
+from flywheel.stages.measure import match, measure, relate
 from tests.build import chat, rows
 
 
@@ -117,3 +117,72 @@ def test_an_absent_signal_is_null_with_a_reason_and_measured_once_its_model_is_t
     assert having.made == ("2026-03-02",)
     assert having.scan().select("verdict").collect().item() == 0.5
     assert having.notes["absent"] == {}
+
+
+LONG = " ".join(f"word{n}" for n in range(60))
+NEAR = (NearDuplicate(),)
+
+
+def near_days(*days: list[tuple[str, str]]) -> list[pl.DataFrame]:
+    """Conversations of one day after the other: id and reply."""
+    return [
+        rows(*[chat("user: q", f"assistant: {t}", id=i, occurred_at=DAY + dt.timedelta(days=n)) for i, t in said])
+        for n, said in enumerate(days)
+    ]
+
+
+def groups(signals: Snapshot) -> dict[str, tuple[str, float | None]]:
+    found = signals.scan().select("id", "near_group", "near_similarity").collect()
+    return {i: (g, s) for i, g, s in found.rows()}
+
+
+def test_one_more_day_is_matched_once_and_gives_what_all_days_at_once_would(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    days = near_days(
+        [("l:a", LONG), ("l:b", "something else altogether, and at some length")],
+        [("l:c", LONG + " more"), ("l:d", LONG)],
+        [("l:e", LONG.upper() + " more and more"), ("l:f", "nothing of the kind")],
+    )
+    measured = store.publish(measure(published(store, *days[:2]), NEAR))
+    assert store.publish(match(measured, NEAR)).made == ("2026-03-02", "2026-03-03")
+    measured = store.publish(measure(published(store, *days), NEAR))
+    matches = store.publish(match(measured, NEAR))
+    assert matches.made == ("2026-03-04",)
+    signals = store.publish(relate(measured, NEAR, matches))
+    assert groups(signals) == groups(store.publish(relate(measured, NEAR)))
+    assert {i: g for i, (g, _) in groups(signals).items() if g != i} == {"l:c": "l:a", "l:d": "l:a", "l:e": "l:a"}
+    assert signals.derivation.inputs == (measured.ref, matches.ref)
+    told = matches.scan().collect()
+    assert told["compared_by"].to_list() == ["near_duplicate"] * 3
+    assert (told["candidates"] >= told["verified"]).all()
+    assert told["pairs"].to_list() == [0, 1, 2]
+
+
+def test_a_late_row_of_an_earlier_day_is_matched_with_the_days_after_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    days = near_days([("l:a", "as it happens")], [("l:c", LONG)], [("l:d", "another matter")])
+    store.publish(match(store.publish(measure(published(store, *days), NEAR)), NEAR))
+    late = near_days([("l:a", "as it happens"), ("l:b", LONG + " late")])
+    measured = store.publish(measure(published(store, *late, *days[1:]), NEAR))
+    matches = store.publish(match(measured, NEAR))
+    signals = store.publish(relate(measured, NEAR, matches))
+    assert groups(signals) == groups(store.publish(relate(measured, NEAR)))
+    assert groups(signals)["l:c"][0] == "l:b"
+
+
+def test_another_threshold_matches_anew_and_another_signal_does_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    days = near_days([("l:a", LONG), ("l:b", LONG + " more")])
+    measured = store.publish(measure(published(store, *days), NEAR))
+    assert store.publish(match(measured, NEAR)).made == ("2026-03-02",)
+    assert store.publish(match(measured, (NearDuplicate(threshold=0.9),))).made == ("2026-03-02",)
+    with_more = store.publish(measure(published(store, *days), (*NEAR, _Chars())))
+    assert store.publish(match(with_more, (*NEAR, _Chars()))).made == ()
+
+
+def test_without_a_signal_that_finds_pairs_there_are_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    measured = store.publish(measure(published(store, *near_days([("l:a", LONG)])), SIGNALS))
+    matches = store.publish(match(measured, SIGNALS))
+    assert (matches.count(), list(matches.schemas)) == (0, ["rows"])
+    assert store.publish(relate(measured, SIGNALS, matches)).count() == 1
