@@ -10,15 +10,16 @@ from assets.columns import columns_of
 from assets.io import DatasetIO
 from assets.resources import HomeResource
 from assets.sensors import build_job, check_job, daily_build, inbox_sensor
+from assets.trial import SIZE, trial_job
 from checks import all_checks
-from flywheel.home import chosen_home, sample_recipe
-from flywheel.recipe import Recipe, parse_recipe, read_recipe
+from flywheel.home import Home, chosen_home, sample_recipe
+from flywheel.recipe import Recipe, parse_recipe
 
 
 def recipe_of(home: Path) -> Recipe:
     """The home's recipe; before there is a home, that of the sample, so that the graph can be looked at."""
     file = home / "recipe.toml"
-    return read_recipe(file) if file.exists() else parse_recipe(sample_recipe(), "the sample's recipe")
+    return Home(home).recipe() if file.exists() else parse_recipe(sample_recipe(), "the sample's recipe")
 
 
 def all_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
@@ -57,7 +58,7 @@ def definitions(home: Path, wait: float = 600.0) -> dg.Definitions:
     return dg.Definitions(
         assets=with_columns(all_assets(recipe), recipe),
         asset_checks=all_checks(recipe),
-        jobs=[build_job(), check_job()],
+        jobs=[build_job(), check_job(), trial_job(home, recipe.build.trial or SIZE)],
         sensors=[inbox_sensor("logs", "log files"), inbox_sensor("feedback", "feedback files")],
         schedules=[daily_build()],
         resources={"home": resource, "datasets": DatasetIO(path=str(home))},

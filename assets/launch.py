@@ -29,7 +29,9 @@ from assets.resources import bury
 from flywheel.catalog import Catalog
 from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
+from flywheel.inbox import take
 from flywheel.outcome import checks_of, outcome
+from flywheel.trial import conclude, prepare, refuse_untried
 
 Progress = Callable[[str], None]
 
@@ -68,21 +70,41 @@ def build(home: Home, progress: Progress | None = None, job: str = "build") -> d
 
     Raises `HomeBusy` at once when another build is at work.
     """
-    home.recipe()
+    recipe = home.recipe()
     with home.lock(0.0):
         pass
+    if job == "build":
+        refuse_untried(home, recipe)
     with instance_of(home) as instance:
-        from assets.definitions import definitions  # reads the recipe of FLYWHEEL_HOME, which is set only now
-
-        run_id = str(uuid.uuid4())
-        runnable = definitions(home.path, wait=5.0).resolve_job_def(job)
-        with narrated(instance, run_id, progress):
-            done = runnable.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False, run_config=QUIET)
-        failures = failures_of(instance, run_id)
-        judged = evaluations(instance, run_id)
+        made = run(home, instance, job, progress)
     with Catalog.open(home):
         pass
-    return outcome(home, run_id, done.success, judged, failures)
+    return made
+
+
+def run(home: Home, instance: dg.DagsterInstance, job: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Run a job of a home in this process, and say what it came to."""
+    from assets.definitions import definitions  # reads the recipe of FLYWHEEL_HOME, which is set by now
+
+    run_id = str(uuid.uuid4())
+    runnable = definitions(home.path, wait=5.0).resolve_job_def(job)
+    with narrated(instance, run_id, progress):
+        done = runnable.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False, run_config=QUIET)
+    return outcome(home, run_id, done.success, evaluations(instance, run_id), failures_of(instance, run_id))
+
+
+def trial(home: Home, size: int, progress: Progress | None = None) -> dict[str, Any]:
+    """Run the graph on a sample of the conversations, in HOME/trial. Returns the contract of `flywheel build --json` with
+    the verdict as `trial`; `success` is that of the trial. The run is in no UI: its events lie in the trial's own folder."""
+    home.recipe()
+    os.environ["FLYWHEEL_HOME"] = str(home.path)
+    with home.lock(0.0, "flywheel build --trial"):
+        take(home)
+        area = prepare(home, size)
+        with dg.DagsterInstance.from_config(str(area.path)) as instance:
+            made = run(area, instance, "build", progress)
+        told = conclude(home, area, made)
+    return made | {"trial": told, "success": told["passed"]}
 
 
 def check(home: Home, progress: Progress | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flywheel.home import Home, chosen_home, disk_errors
 from flywheel.raw import RawStore
 from flywheel.recipe import Recipe
 from flywheel.snapshots import Store
+from flywheel.trial import refuse_untried
 
 ACTIVE = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -48,6 +49,8 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with ExitStack() as held:
             with sentences():
                 self._home = Home.open(self.path or None)
+                if context.run is None or context.run.job_name != "check":
+                    refuse_untried(self._home, self._home.recipe())
                 held.enter_context(self._home.lock(self.wait, "flywheel build"))
             self._home.store.sweep()
             self._home.raw.sweep()

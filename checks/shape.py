@@ -46,7 +46,7 @@ def spec(asset: str, target: Target) -> dg.AssetCheckSpec:
     weight = {
         "error": "A failure blocks what is downstream.",
         "warn": "A failure is a warning.",
-        "off": "Declared off in the recipe: measured, not judged.",
+        "off": f"{target.off_because.capitalize()}: measured, not judged.",
     }[target.severity]
     return dg.AssetCheckSpec(
         name=target.name,
@@ -64,7 +64,7 @@ def result(asset: str, target: Target, finding: Finding) -> dg.AssetCheckResult:
         "bound": dg.MetadataValue.text(finding.bound),
     }
     if finding.severity == "off":
-        metadata["judged"] = dg.MetadataValue.text("no: declared off in the recipe, so this is no success")
+        metadata["judged"] = dg.MetadataValue.text(f"no: {target.off_because}, so this is no success")
     if finding.observed is not None:
         metadata["observed"] = dg.MetadataValue.float(float(finding.observed))
     if not finding.passed:

@@ -66,6 +66,10 @@ class UnknownRow(FlywheelError):
     """No row with this id is in any dataset of the home."""
 
 
+class Untried(FlywheelError):
+    """The recipe demands a passed trial before a full build, and there is none of this very recipe."""
+
+
 class ReleaseRefused(FlywheelError):
     """A candidate may not be released: a blocking check failed or has no verdict for this very snapshot."""
 

@@ -183,7 +183,7 @@ def _finding(target: Target, measures: pl.DataFrame, fault: str | None, held: bo
             target, first
         )
     if off:
-        summary = f"Declared off in the recipe; not judged: {says.removeprefix('not judged: ')}."
+        summary = f"{_capital(target.off_because)}; not judged: {says.removeprefix('not judged: ')}."
     elif fault is not None:
         summary = f"{_capital(says)}; a check that cannot be judged fails. Run: flywheel build. If it happens again, please report it."
     elif passed:

@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
+from flywheel import trial
 from flywheel.errors import FlywheelError, HomeBusy, HomeMissing
 from flywheel.raw import RawStore
 from flywheel.recipe import Recipe, read_recipe
@@ -88,8 +89,12 @@ class Home:
         return self.path / "recipe.toml"
 
     def recipe(self) -> Recipe:
-        """The recipe, read and validated now; people it names are pseudonyms in it, as they are in rows."""
-        return read_recipe(self.recipe_file).sealed(self.path, self.secret)
+        """The recipe, read and validated now; people it names are pseudonyms in it, as they are in rows.
+
+        That of a trial is judged on its sample.
+        """
+        recipe, size = read_recipe(self.recipe_file).sealed(self.path, self.secret), trial.size_of(self.path)
+        return recipe if size is None else trial.on_trial(recipe, size)
 
     @cached_property
     def store(self) -> Store:

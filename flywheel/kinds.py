@@ -278,6 +278,10 @@ class Threshold(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """`error` blocks everything downstream; `warn` is shown and blocks nothing; `off` is declared, shown as not run."""
 
 
+class Unjudged(Threshold, frozen=True):
+    """A check that a trial cannot judge. No recipe says so; it is no success and no failure."""
+
+
 class Split(BaseModel, frozen=True, extra="forbid"):
     """How a set is divided. Rows that share any of `by` are always on one side."""
 

@@ -39,6 +39,13 @@ class Curate(BaseModel, frozen=True, extra="forbid"):
     """Rows that mean the same are copies, too, as the signal semantic_duplicate has it."""
 
 
+class Build(BaseModel, frozen=True, extra="forbid"):
+    """What must be so before everything is built."""
+
+    trial: int | None = Field(default=None, ge=1)
+    """Conversations of a trial of this very recipe that must have passed before a full build."""
+
+
 class Recipe(BaseModel, frozen=True, extra="forbid"):
     """One file says what is wanted. Nothing else tunes the result."""
 
@@ -46,6 +53,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     seed: int = 0
     """All sampling sorts by a hash of this and the row's id."""
     feedback: FeedbackPolicy = FeedbackPolicy()
+    build: Build = Build()
     curate: Curate = Curate()
     policy: Policy = Policy()
     signal: tuple[AnySignal, ...] = ()
@@ -127,7 +135,8 @@ def read_recipe(path: Path) -> Recipe:
     except UnicodeDecodeError as e:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
     recipe = parse_recipe(text, str(path))
-    recipe = recipe.model_copy(update={"signal": tuple(s.located(path.parent) for s in recipe.signal)})
+    folder = path.resolve().parent  # the recipe of a trial is a link to that of its home
+    recipe = recipe.model_copy(update={"signal": tuple(s.located(folder) for s in recipe.signal)})
     recipe.overlap.read()
     return recipe
 

@@ -35,8 +35,20 @@ def build_summary(home: str, result: Fact) -> RenderableType:
         _sets(result["sets"], checks),
         *_checks(checks),
         *_errors(result),
-        _next(home, result),
+        _verdict(result["trial"]) if "trial" in result else _next(home, result),
     )
+
+
+def _verdict(told: Fact) -> RenderableType:
+    """What a trial came to."""
+    text = Text("\nTrial  ", style="bold")
+    text.append("✓ passed" if told["passed"] else "✗ failed", style="green" if told["passed"] else "red")
+    text.append(f" on {told['conversations']:,} of {told['of']:,} conversations; nothing of the home was touched.\n")
+    for fault in told["faults"]:
+        text.append(f"  ✗ {plain(fault)}\n", style="red")
+    if told["not_judged"]:
+        text.append(f"  Not judged in a trial: {', '.join(told['not_judged'])}.\n", style="dim")
+    return text
 
 
 def check_summary(result: Fact) -> RenderableType:

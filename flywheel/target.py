@@ -30,6 +30,8 @@ class Target:
     """How sure it must be that the bound is broken; None where any value beyond it fails."""
     kinds: tuple[str, ...] = ()
     """The set kinds it applies to; empty for all."""
+    off_because: str = "declared off in the recipe"
+    """Why it is not judged, where its severity is off."""
 
     @property
     def blocking(self) -> bool:

@@ -5,12 +5,13 @@ A check never computes: `measures` counts, `expectations` compares. Its name is 
 
 from dataclasses import replace
 
-from flywheel.kinds import SetKind, Threshold
+from flywheel.kinds import SetKind, Threshold, Unjudged
 from flywheel.target import Severity as Severity
 from flywheel.target import Target as Target
 
 SURE = 0.95
 """How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
+NOT_IN_A_TRIAL = "not judged in a trial, for it depends on how many rows there are"
 OUR_FAULT = "This is a fault of flywheel; please report it."
 
 
@@ -413,6 +414,7 @@ def adjusted(target: Target, bound: Threshold | None) -> Target:
         min=bound.min if bound.min is not None else target.min,
         severity=severity,
         confidence=bound.confidence if bound.confidence is not None else band,
+        off_because=NOT_IN_A_TRIAL if isinstance(bound, Unjudged) else target.off_because,
     )
 
 
