@@ -93,7 +93,8 @@ class Home:
 
         That of a trial is judged on its sample.
         """
-        recipe, size = read_recipe(self.recipe_file).sealed(self.path, self.secret), trial.size_of(self.path)
+        folder, size = self.recipe_file.resolve().parent, trial.size_of(self.path)
+        recipe = read_recipe(self.recipe_file).sealed(folder, self.secret)
         return recipe if size is None else trial.on_trial(recipe, size)
 
     @cached_property
