@@ -56,7 +56,10 @@ FAULTS = [
     ('name = "Bad Name"', "name: found 'Bad Name'; expected lower-case letters"),
     ("name = 3", "name: found 3; expected text in quotes"),
     ('name = "a"\nseed = "x"', "seed: found 'x'; expected a whole number."),
-    ('name = "a"\nfilters = 1', 'filters: there is no "filters" here. Did you mean "filter"? Allowed: build, check, curate,'),
+    (
+        'name = "a"\nfilters = 1',
+        'filters: there is no "filters" here. Did you mean "filter"? Allowed: build, check, curate,',
+    ),
     # tables of settings
     ('name = "a"\nfeedback = 3', "feedback: found 3; expected a table."),
     (
