@@ -16,14 +16,17 @@ from measure import main
 
 from flywheel import words
 from flywheel.edits import EDITS
+from flywheel.filters import FILTERS
 from flywheel.home import Home
-from flywheel.reader import read_file
+from flywheel.kinds import Filter, Signal
+from flywheel.lineage import Part
 from flywheel.records import MESSAGE_FIELDS
 from flywheel.rewriting import rewrite
+from flywheel.signals import SIGNALS
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
-from flywheel.sources import SOURCES
+from flywheel.stages.ingest import read_files
 
 U64 = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]
@@ -226,15 +229,13 @@ def said(given: Any) -> Iterator[Any]:
 def ingest(given: Any) -> Iterator[Any]:
     """Files to tables of conversations and quarantine, with digests, pseudonyms and the place of every line."""
     with tempfile.TemporaryDirectory() as place:
-        home = Home.create(Path(place) / "home")
-        files = [home.raw.keep(Path(f))[0] for f in given["files"]]
-        sources = [cls(use=use) for use, cls in SOURCES.items()]
+        parts = _parts(Path(place) / "home", given["files"])
         yield
-        tables = [read_file(home.raw, f, sources, home.secret) for f in files]
-    yield {
-        "good": sum(t["conversations"].height for t in tables),
-        "bad": sum(t["quarantine"].height for t in tables),
-    }
+        tables = [part.make() for part in parts]
+        yield {
+            name: sum(t[table].height for t in tables)
+            for name, table in (("good", "conversations"), ("bad", "quarantine"))
+        }
 
 
 def pii(given: Any) -> Iterator[Any]:
@@ -276,25 +277,42 @@ def decontamination(given: Any) -> Iterator[Any]:
     yield {"hits": (found["benchmark_share"] > 0).sum()}
 
 
-def filters(given: Any) -> Iterator[Any]:
-    """Every filter that reads nothing but the conversation, all of them for every row."""
-    from flywheel.filters import FILTERS
+HEURISTICS = (
+    "empty_reply", "echo", "truncated", "refusal", "boilerplate_opener", "unbalanced_fences", "repetitive", "symbol_heavy",
+    "no_stop_words", "bullet_heavy", "ellipsis_heavy", "garbled",
+)  # fmt: skip
 
+
+def filters(given: Any) -> Iterator[Any]:
+    """The heuristics, and the signals they read: all of them for every row."""
     rows = _conversations(given["files"])
-    uses = ("echo", "empty_reply", "refusal", "repetitive", "truncated", "boilerplate_opener", "unbalanced_fences")
-    chosen = [FILTERS[use](use=use).reject().alias(use) for use in uses]
-    rows.lazy().head(50).select(chosen).collect()
+    chosen = [FILTERS[use](use=use) for use in HEURISTICS]
+    wanted = {column for one in chosen for column in one.needs}
+    signals = [cls(use=use) for use, cls in SIGNALS.items() if wanted & cls.gives.keys()]
+    _rejected(rows.head(50), signals, chosen)
     yield
-    yield {"rejected": int(rows.lazy().select(pl.any_horizontal(chosen).sum()).collect().item() or 0)}
+    yield {"rejected": _rejected(rows, signals, chosen)}
+
+
+def _rejected(rows: pl.DataFrame, signals: Sequence[Signal], chosen: Sequence[Filter]) -> int:
+    for signal in signals:
+        rows = rows.hstack(signal.measure(rows.lazy()).collect().drop("id"))
+    said = rows.lazy().select(f.reject().fill_null(False).alias(f.use) for f in chosen).collect()
+    return said.select(pl.any_horizontal(pl.all()).sum()).item()
 
 
 def _conversations(files: Sequence[str]) -> pl.DataFrame:
     """The conversations of log files."""
     with tempfile.TemporaryDirectory() as place:
-        home = Home.create(Path(place) / "home")
-        sources = [cls(use=use) for use, cls in SOURCES.items()]
-        kept = [home.raw.keep(Path(f))[0] for f in files]
-        return pl.concat([read_file(home.raw, f, sources, home.secret)["conversations"] for f in kept])
+        return pl.concat([part.make()["conversations"] for part in _parts(Path(place) / "home", files)])
+
+
+def _parts(home: Path, files: Sequence[str]) -> Sequence[Part]:
+    """The parts of `raw_files`, still to be made, of a new home with these files."""
+    made = Home.create(home)
+    for file in files:
+        made.raw.keep(Path(file))
+    return read_files(made.raw, made.secret).parts
 
 
 WORKS = (near, candidates, exact, texts, said, ingest, pii, cleaning, language, decontamination, filters)

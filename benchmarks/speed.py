@@ -67,6 +67,8 @@ class Bench:
         self.data, self.work, self.threshold, self.limit = data, work.resolve(), threshold, limit
         self.costs: dict[str, float] = {}
         """Seconds for the calls of the smallest size, by step and tool, for the last table."""
+        self.failures: dict[str, str] = {}
+        """Work -> why it could not be done."""
 
     def corpus(self, records: int) -> Path:
         """The logs of so many calls, made where they are not there."""
@@ -88,14 +90,21 @@ class Bench:
         return run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
 
     def in_turn(self, works: Mapping[str, tuple[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Each work (its environment and what it is given) once or, where it is short, three times in turn."""
+        """Each work (its environment and what it is given) once or, where it is short, three times in turn.
+
+        A work that fails is left out; stderr and `failures` say why.
+        """
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in works}
         for _ in range(ROUNDS):
             for name, (environment, given) in works.items():
-                if not runs[name] or runs[name][0]["cpu"] < SHORT:
+                if name not in self.failures and (not runs[name] or runs[name][0]["cpu"] < SHORT):
                     progress(name)
-                    runs[name].append(self.run(name, given, environment))
-        return {name: medians(done) for name, done in runs.items()}
+                    try:
+                        runs[name].append(self.run(name, given, environment))
+                    except RuntimeError as e:
+                        self.failures[name] = str(e)
+                        progress(str(e))
+        return {name: medians(done) for name, done in runs.items() if done}
 
 
 def progress(what: str) -> None:
@@ -169,11 +178,11 @@ def near_at(bench: Bench, size: int, works: Mapping[str, str]) -> dict[str, dict
     truth = bench.in_turn({"exact": ("", given)})["exact"]
     if "exact" in works:
         done["exact"] = truth
-    if "near" in works:
+    if "near" in done:
         progress("candidates")
         done["candidates"] = bench.run("candidates", given)
         done["near"]["same"] = done["near"]["result"]["groups"] == truth["result"]["groups"]
-    for name in works:
+    for name in works.keys() & done.keys():
         done[name] |= judged(done[name]["result"]["flags"], truth["result"]["flags"])
     return done
 
@@ -235,30 +244,19 @@ def single_steps(bench: Bench, size: int) -> Iterator[str]:
         works: dict[str, tuple[str, Any]] = {step: ("", ours)}
         works |= {name: (environment, told) for name, environment in others.items()}
         done = bench.in_turn(works)
-        size_of = (
-            sum(os.path.getsize(f) for f in files)
-            if step == "ingest"
-            else made["users" if step == "language" else "bytes"]
-        )
+        size_of = made["users" if step == "language" else "bytes"]
+        size_of = sum(os.path.getsize(f) for f in files) if step == "ingest" else size_of
         bench.costs |= {f"{step} {name}": found["cpu"] for name, found in done.items()}
-        for name, found in done.items():
-            rate, who = (
-                size_of / 1e6 / found["cpu"],
-                "flywheel" if name == step else name.removeprefix(f"{step}_").replace("_", "-"),
-            )
-            ratio = found["cpu"] / done[step]["cpu"]
-            facts = ", ".join(f"{k} {v:,}" for k, v in found["result"].items() if v is not None)
-            rows.append(
-                [
-                    WHAT[step] if name == step else "",
-                    who,
-                    f"{rate:,.1f}",
-                    f"{ratio:.2f}×",
-                    f"{found['rss']:,.0f}",
-                    facts,
-                ]
-            )
+        rows += [step_row(step, name, found, size_of, done.get(step)) for name, found in done.items()]
     yield table(("Step", "Who", "MB per CPU-s", "Time to flywheel's", "Peak MB", "Found"), rows) + "\n"
+
+
+def step_row(step: str, name: str, found: Mapping[str, Any], size: int, ours: Mapping[str, Any] | None) -> list[str]:
+    who = "flywheel" if name == step else name.removeprefix(f"{step}_").replace("_", "-")
+    ratio = f"{found['cpu'] / ours['cpu']:.2f}×" if ours else "–"
+    facts = ", ".join(f"{k} {v:,}" for k, v in found["result"].items() if v is not None)
+    rate = f"{size / 1e6 / found['cpu']:,.1f}"
+    return [WHAT[step] if name == step else "", who, rate, ratio, f"{found['rss']:,.0f}", facts]
 
 
 def together(bench: Bench) -> Iterator[str]:
@@ -394,6 +392,8 @@ def main() -> None:
         if name in wanted:
             for text in part():
                 print(text, flush=True)
+    for name, why in bench.failures.items():
+        print(f"`{name}` could not be run: {why.strip().splitlines()[-1]}")
 
 
 def _processor() -> str:
