@@ -221,7 +221,12 @@ def _suspects(texts: pl.Series, edits: Sequence[Edit]) -> npt.NDArray[np.bool_]:
         return np.zeros(len(texts), dtype=bool)
     if "" in gates:
         return np.ones(len(texts), dtype=bool)
-    return texts.str.contains("|".join(gates)).to_numpy()
+    # A gate beyond ASCII would slow the others down.
+    plain, wide = [g for g in gates if g.isascii()], [g for g in gates if not g.isascii()]
+    suspects = np.zeros(len(texts), dtype=bool)
+    for gate in [*(["|".join(plain)] if plain else []), *wide]:
+        suspects |= texts.str.contains(gate).to_numpy()
+    return suspects
 
 
 def _summed(changes: Iterable[_Change]) -> dict[str, list[int]]:
