@@ -20,7 +20,13 @@ def of(wanted: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
         wanted.name,
         set_targets(wanted),
         lambda h: measures.candidate(
-            wanted, h.store.head(wanted.name), h.store.head("curated"), recipe.redactions, recipe.overlap, recipe.policy
+            wanted,
+            h.store.head(wanted.name),
+            h.store.head("curated"),
+            recipe.redactions,
+            recipe.overlap,
+            recipe.policy,
+            recipe.similarity,
         ),
         candidate=True,
     )

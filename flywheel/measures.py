@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from flywheel import leaks
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.policy import FREE, NO_POLICY, Policy, forbidden_fields, type_drift
 from flywheel.reader import whole_files
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
+from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.snapshots import Snapshot
 
 MEASURES = pl.Schema(
@@ -223,8 +225,9 @@ def candidate(
     redactions: Sequence[Redaction],
     overlap: BenchmarkOverlap | None = None,
     policy: Policy = NO_POLICY,
+    similarity: BenchmarkSimilarity | None = None,
 ) -> pl.DataFrame:
-    """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` looks for. Parents, groups and cells are counted anew from the pool and
+    """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` and `similarity` look for. Parents, groups and cells are counted anew from the pool and
     from the recipe, so that a fault in assembling is seen here and not repeated."""
     n = candidate.count()
     rows = candidate.scan().select(
@@ -240,7 +243,8 @@ def candidate(
         _leaks(wanted, rows, curated),
         _pii(candidate, redactions),
         _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
-        _overlap(candidate, curated, overlap),
+        _benchmarks("benchmark_share", leaks.worst(candidate, curated, overlap), 0.0, n),
+        _benchmarks("benchmark_margin", leaks.worst(candidate, curated, similarity), -1.0, n),
         _one(
             "role_violations",
             n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use == "corpus" else IN_ORDER)),
@@ -425,20 +429,9 @@ def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
     return [*_one("type_drift", sum(found.values()), n), *_per("type_drift", found, n)]
 
 
-def _overlap(candidate: Snapshot, curated: Snapshot, overlap: BenchmarkOverlap | None) -> list[Row]:
-    """`benchmark_share`, the largest share of an item that an example holds, per benchmark. The conversations behind it were
-    measured; what a person wrote in place of a reply was not, and is now. Without benchmarks there is no such metric."""
-    if overlap is None or not overlap.files:
-        return []
-    parents = candidate.scan().select(id="parents").explode("id").unique()
-    logged = curated.scan().join(parents, on="id", how="semi").select("benchmark_hit", "benchmark_share")
-    by_person = candidate.scan().filter(pl.col("origin") == "demonstrated").select("id", messages="completion")
-    written = overlap.measure(by_person.collect().lazy()).select("benchmark_hit", "benchmark_share")
-    found = pl.concat([logged, written]).drop_nulls("benchmark_hit")
-    file = pl.col("benchmark_hit").str.split("#").list.first()
-    worst = _dict(found.group_by(segment=file).agg(value=pl.col("benchmark_share").max()))
-    n = candidate.count()
-    return [*_one("benchmark_share", max(worst.values(), default=0.0), n), *_per("benchmark_share", worst, n)]
+def _benchmarks(metric: str, worst: Mapping[str, float] | None, least: float, n: int) -> list[Row]:
+    """The metric and its values per benchmark; where no benchmark is looked for there is no such metric."""
+    return [] if worst is None else [*_one(metric, max(worst.values(), default=least), n), *_per(metric, worst, n)]
 
 
 IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"

@@ -26,6 +26,7 @@ from flywheel.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
+from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.person import Person
 
 
@@ -84,6 +85,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         return next(s for s in self.signals if isinstance(s, BenchmarkOverlap))
 
     @property
+    def similarity(self) -> BenchmarkSimilarity | None:
+        """The signal that looks for benchmarks said in other words, where the recipe asks for it."""
+        return next((s for s in self.signals if isinstance(s, BenchmarkSimilarity)), None)
+
+    @property
     def edits(self) -> tuple[Edit, ...]:
         """The edits, in the order they are applied."""
         return self.edit
@@ -138,6 +144,8 @@ def read_recipe(path: Path) -> Recipe:
     folder = path.resolve().parent  # the recipe of a trial is a link to that of its home
     recipe = recipe.model_copy(update={"signal": tuple(s.located(folder) for s in recipe.signal)})
     recipe.overlap.read()
+    if recipe.similarity:
+        recipe.similarity.read()
     return recipe
 
 
@@ -158,6 +166,8 @@ def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
 
 LEAKS = "no_benchmark_leaks"
 """The check that needs benchmark files."""
+PARAPHRASES = "no_benchmark_paraphrases"
+"""The check that needs the signal benchmark_similarity."""
 FORBIDDEN = "no_forbidden_field_is_left"
 """The check, of the screened rows and of every set, that needs a policy with forbidden fields."""
 DRIFT = "types_are_as_declared"
@@ -168,7 +178,8 @@ def _declared_off(recipe: Recipe) -> Recipe:
     """The recipe with the checks that have nothing to look for declared off: they are never passed unseen."""
     off = Threshold(severity="off")
     policy = recipe.policy
-    empty = [name for name, there in ((LEAKS, recipe.overlap.files), (FORBIDDEN, policy.drop_fields)) if not there]
+    needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
+    empty = [name for name, there in needed if not there]
     sets = tuple(s.model_copy(update={"check": dict.fromkeys(empty, off) | s.check}) for s in recipe.set)
     check = dict(recipe.check)
     for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
@@ -251,9 +262,16 @@ def _nobody_gives(column: str, given: Sequence[str]) -> str:
 
 def _benchmark_faults(recipe: Recipe) -> Iterator[str]:
     """What asks for benchmarks although the recipe names no file of any."""
+    files = 'files = ["benchmarks/NAME.jsonl"].'
+    if recipe.similarity and not recipe.similarity.files:
+        yield f"signal.benchmark_similarity names no benchmark; add {files}"
+    for i, wanted in enumerate(recipe.set):
+        if (bound := wanted.check.get(PARAPHRASES)) and bound.severity != "off" and not recipe.similarity:
+            cure = f'[[signal]] use = "benchmark_similarity", {files}'
+            yield f"set.{i}.{wanted.name}.check.{PARAPHRASES}: name benchmark files: {cure}"
     if recipe.overlap.files:
         return
-    cure = 'name benchmark files: [[signal]] use = "benchmark_overlap", files = ["benchmarks/NAME.jsonl"].'
+    cure = f'name benchmark files: [[signal]] use = "benchmark_overlap", {files}'
     yield from (f"filter.{i}.benchmark_leak: {cure}" for i, f in enumerate(recipe.filter) if f.use == "benchmark_leak")
     for i, wanted in enumerate(recipe.set):
         if (bound := wanted.check.get(LEAKS)) and bound.severity != "off":

@@ -25,6 +25,7 @@ from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
+from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.snapshots import Snapshot, Store
@@ -46,7 +47,9 @@ SCREENED = {
     "residue": RESIDUE,
 }
 MEASURED = {"rows": pl.Schema({"id": pl.String, "day": pl.Date, "reply_words": pl.Int32, "language": pl.String, "near_group": pl.String, "near_similarity": pl.Float64})}  # fmt: skip
-POOL = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, "language": pl.String, "exact_group": pl.String, "near_group": pl.String, "benchmark_hit": pl.String, "benchmark_share": pl.Float64, "undesired": pl.List(pl.String)})  # fmt: skip
+POOL = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, "language": pl.String, "exact_group": pl.String, "near_group": pl.String, "benchmark_hit": pl.String, "benchmark_share": pl.Float64,
+        "benchmark_nearest": pl.String,
+        "benchmark_margin": pl.Float64, "undesired": pl.List(pl.String)})  # fmt: skip
 CURATED = {"rows": POOL, "rejected": REJECTED}
 SET = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
 TEXTS = ("messages", "prompt", "completion", "rejected", "tools")
@@ -111,6 +114,11 @@ def bench(folder) -> BenchmarkOverlap:
     return BenchmarkOverlap(files=("bench.jsonl",)).located(folder)
 
 
+def meant(folder) -> BenchmarkSimilarity:
+    """The signal that looks for it in other words."""
+    return BenchmarkSimilarity(files=bench(folder).files).located(folder)
+
+
 GUARDED = Policy(drop_fields=("gender",), types={"metadata.score": "float"})
 
 
@@ -121,7 +129,7 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     kinds = (Sft, Preference, Kto, Reward)
     sets = {
         k.__name__: measures.candidate(
-            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder), GUARDED
+            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder), GUARDED, meant(folder)
         )
         for k in kinds
     }
