@@ -11,6 +11,7 @@ from flywheel.reader import RAW_FILES
 from flywheel.recipe import Recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
 from flywheel.sets import EXAMPLES
+from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.measure import MATCHES
 from flywheel.stages.review import REVIEW
 
@@ -48,7 +49,7 @@ MEANINGS: Mapping[str, str] = {
     "feedback_id": "who it is; the same however often it arrives",
     "target_kind": "call or conversation",
     "target_id": "what it speaks of, as the application names it",
-    "kind": "of feedback: thumb, rating, edit and so on; of an example: the kind of set",
+    "kind": "of feedback: thumb, rating, edit and so on; of an example: the kind of set; of a conflict: what the rows share",
     "explicit": "said by a person, not inferred from behaviour",
     "actor_kind": "end_user, expert, judge or code",
     "value": "thumb: 1 or -1; rating: as given",
@@ -111,6 +112,8 @@ MEANINGS: Mapping[str, str] = {
     "passage_rows": "rows that hold its commonest passage",
     "passage_first": "smallest id of the rows that hold its commonest shared passage",
     "person": COLUMNS["person"],
+    "question_group": "smallest id of the rows that ask the same",
+    "answer_group": "smallest id of the rows that are answered the same",
     "near_similarity": "highest exact Jaccard similarity to another row; null when alone",
     "semantic_group": "smallest id of the rows that mean the same, as it does",
     "semantic_similarity": "highest cosine to another row of its system prompt; null when alone",
@@ -153,6 +156,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         "screened": {**CONVERSATIONS, **undesired},
         "curated": pool | undesired,
         "review": REVIEW,
+        **({"conflicts": CONFLICTS} if recipe.has_conflicts else {}),
         **{s.name: EXAMPLES for s in recipe.sets},
     }
     return {asset: described(columns) for asset, columns in tables.items()}

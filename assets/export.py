@@ -41,8 +41,9 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
 
 def catalog(recipe: Recipe) -> dg.AssetsDefinition:
     """The DuckDB catalog."""
+    deps = ["curated", *(["conflicts"] if recipe.has_conflicts else []), *(s.name for s in recipe.sets)]
 
-    @stage_asset(group="6_export", kinds={"duckdb"}, name="catalog", deps=["curated", *(s.name for s in recipe.sets)])
+    @stage_asset(group="6_export", kinds={"duckdb"}, name="catalog", deps=deps)
     def _catalog(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """catalog.duckdb: lineage, labels, reasons, sets and releases in SQL. Derived: it may be deleted at any time and is made again."""
         with sentences(), Catalog.open(home.home) as opened:

@@ -34,7 +34,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     if (counted := reasons(snapshot)).height:
         shown["reasons"] = table_of(counted)
     shown |= noted(snapshot)
-    shown |= thinned(snapshot, before)
+    shown |= thinned(snapshot, before) | contradicted(snapshot)
     shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
     shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
     shown["parts_reused"] = dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made))
@@ -89,6 +89,14 @@ def thinned(snapshot: Snapshot, before: Sequence[Snapshot]) -> Shown:
     drawn = plots.bars(named(most.select("value", "after")), most["before"].to_list())
     shown = {f"{most['axis'][0]}_kept_of_before": dg.MetadataValue.md(drawn)} if drawn else {}
     return shown | {"shift": table_of(told), "largest_clusters": table_of(largest)}
+
+
+def contradicted(snapshot: Snapshot) -> Shown:
+    """Of the conflicts: how many pairs there are of each kind, by verdict and rule."""
+    if snapshot.name != "conflicts":
+        return {}
+    by = ["kind", "verdict", "rule"]
+    return {"pairs_by_rule": table_of(snapshot.scan().group_by(by).agg(pairs=pl.len()).sort(by).collect())}
 
 
 def reasons(snapshot: Snapshot) -> pl.DataFrame:
@@ -180,6 +188,12 @@ def pairs(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     return plots.bars([(name.replace("_", " "), int(done[name][0] or 0)) for name in done.columns])
 
 
+def verdicts(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """Pairs by what they share and what they are to each other."""
+    name = pl.concat_str(pl.col("kind").str.replace("same_", ""), "verdict", separator=" ")
+    return plots.bars(named(snapshot.scan().group_by(name=name).agg(pairs=pl.len()).sort("name").collect()))
+
+
 def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
     """The cells of the mix, made against wanted; of a set without a mix, where the pool went."""
     cells = snapshot.notes.get("cells", ())
@@ -198,6 +212,7 @@ FIGURES: Mapping[str, tuple[str, Figure]] = {
     "matches": ("pairs", pairs),
     "signals": ("copies", copies),
     "screened": ("left_after_each_filter", filters),
+    "conflicts": ("pairs_by_verdict", verdicts),
     "review": ("waiting_for_a_person", queues),
     "curated": ("from_conversations_to_pool", pool),
 }

@@ -5,10 +5,14 @@
 
 import dagster as dg
 
-from checks import assemble, curate, export, ingest, label, measure, review
+from checks import assemble, conflicts, curate, export, ingest, label, measure, review
 from flywheel.recipe import Recipe
 
 
 def all_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Every check of the graph, with the recipe's bounds."""
-    return [c for module in (ingest, label, measure, curate, review, assemble, export) for c in module.checks(recipe)]
+    return [
+        c
+        for module in (ingest, label, measure, curate, conflicts, review, assemble, export)
+        for c in module.checks(recipe)
+    ]

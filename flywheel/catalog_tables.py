@@ -11,6 +11,7 @@ from flywheel.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
 from flywheel.rewriting import EDITS_MADE
 from flywheel.selection import SELECTION
+from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
 FORMAT = "4"
@@ -136,6 +137,13 @@ COPIED = (
         "rejected",
         REJECTED,
         "Duplicates, with the conversation kept instead and the similarity to it.",
+    ),
+    Copied(
+        "conflicts",
+        "conflicts",
+        "rows",
+        CONFLICTS,
+        "Pairs of rows with one question and different answers, or one answer to different questions, and whether they contradict.",
     ),
     Copied(
         "review",
@@ -270,6 +278,10 @@ COLUMNS = {
     "status": "what became of it",
     "why": "the policy or event that decided",
     "user": "keyed pseudonym",
+    "other": "id of the other row of a pair",
+    "group_id": "smallest id of all rows with that question, or that answer",
+    "verdict": "contradiction or variation",
+    "rule": "what decided: yes_or_no, final_answer, negation, numbers, nothing_in_common or wording",
     "person": "smallest pseudonym of the users who are one person",
     "actor": "keyed pseudonym",
     "native_id": "the id the application knows the call by",

@@ -144,6 +144,8 @@ def held_before(sketches: pl.DataFrame, max_share: float, min_documents: int) ->
 
 def hashed(texts: pl.Series) -> pl.Series:
     """64-bit hash of each text, the same in every process and for ever; each distinct text is hashed once."""
+    if texts.is_empty():
+        return pl.Series(texts.name, [], dtype=pl.UInt64)
     distinct = texts.unique()
     known = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "little") for t in distinct.to_list()]
     return texts.replace_strict(distinct, pl.Series(known, dtype=pl.UInt64), return_dtype=pl.UInt64)

@@ -109,6 +109,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         """The finetuning sets wanted."""
         return self.set
 
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether there is the asset `conflicts`: it needs to know which rows ask the same."""
+        return any(s.use == "same_question" for s in self.signal)
+
     def sealed(self, folder: Path, secret: bytes) -> "Recipe":
         """The same recipe with the pseudonyms of the people it names, here and in the files that lie in `folder`."""
         if not any(isinstance(s, Person) for s in self.signal):

@@ -190,6 +190,17 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             severity="warn",
         ),
     ),
+    "conflicts": (
+        Target(
+            name="answers_agree",
+            metric="contradiction_share",
+            unit="share",
+            says="{value} of {n} rows contradict another with the same question, or the same answer",
+            next_step="Read them (catalog table conflicts), then correct or leave out the wrong ones.",
+            max=0.01,
+            severity="warn",
+        ),
+    ),
     "review": (
         Target(
             name="every_held_row_is_queued",

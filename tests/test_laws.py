@@ -204,6 +204,15 @@ def test_a_corpus_signal_gives_the_columns_it_promises(use):
         assert related.height == frame.height
 
 
+@pytest.mark.parametrize("use", ACROSS)
+def test_a_sketch_of_no_rows_has_the_columns_of_any_other(use):
+    signal = made("signal", use)
+    assert (
+        signal.sketch(conversations().clear().lazy()).collect_schema()
+        == signal.sketch(conversations().lazy()).collect_schema()
+    )
+
+
 def test_no_two_signals_give_one_column():
     given = [column for use in SIGNALS for column in SIGNALS[use].gives]
     assert len(given) == len(set(given))
