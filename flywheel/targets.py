@@ -6,6 +6,7 @@ A check never computes: `measures` counts, `expectations` compares. Its name is 
 from dataclasses import replace
 
 from flywheel.kinds import SetKind, Threshold, Unjudged
+from flywheel.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
 from flywheel.target import Severity as Severity
 from flywheel.target import Target as Target
 from flywheel.targets_of_sets import NO_FORBIDDEN_FIELD, NO_PII_IS_LEFT, NO_ROW_VANISHED, OUR_FAULT, SETS, SURE
@@ -64,15 +65,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             max=0,
             severity="warn",
         ),
-        Target(
-            name="no_call_dominates",
-            metric="repeat_mass",
-            unit="share",
-            says="{value} of {n} rows are one and the same call",
-            next_step="Look at it (flywheel why with the id of the table): a health check, a retry or a canned prompt is better left out of the logs.",
-            max=0.0005,
-            severity="warn",
-        ),
+        NO_CALL_DOMINATES,
         Target(
             name="types_are_as_declared",
             metric="type_drift",
@@ -180,27 +173,9 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             severity="warn",
             confidence=SURE,
         ),
-        Target(
-            name="no_prompt_dominates",
-            metric="repeat_mass",
-            unit="share",
-            says="{value} of {n} rows answer one and the same prompt",
-            next_step="Look at it (flywheel why with the id of the table); if it is canned, leave it out with a filter matches.",
-            max=0.0005,
-            severity="warn",
-        ),
+        NO_PROMPT_DOMINATES,
     ),
-    "conflicts": (
-        Target(
-            name="answers_agree",
-            metric="contradiction_share",
-            unit="share",
-            says="{value} of {n} rows contradict another with the same question, or the same answer",
-            next_step="Read them (catalog table conflicts), then correct or leave out the wrong ones.",
-            max=0.01,
-            severity="warn",
-        ),
-    ),
+    "conflicts": (ANSWERS_AGREE,),
     "review": (
         Target(
             name="every_held_row_is_queued",
