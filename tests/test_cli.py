@@ -30,6 +30,7 @@ COMMANDS = (
     "clusters",
     "preview",
     "review",
+    "order",
     "lint-prompt",
 )
 
