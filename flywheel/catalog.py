@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import duckdb
 import polars as pl
 
 from flywheel import difference, trace
-from flywheel.catalog_tables import COLUMNS, COPIED, EXAMPLES, FORMAT, OWN, TEXT, VIEWS, Copied
+from flywheel.catalog_tables import COLUMNS, COPIED, FORMAT, OWN, SETS, VIEWS, Copied
 from flywheel.errors import SnapshotDamaged
 from flywheel.home import Home
 from flywheel.raw import RawFile
@@ -148,22 +149,8 @@ def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: tuple[str, s
         scratch = Path(folder)
         for wanted in COPIED:
             _copy(connection, wanted, heads.get(wanted.dataset), scratch)
-        _text_view(
-            connection,
-            "conversation_text",
-            heads.get("conversations"),
-            ("id", *TEXT),
-            "The messages and free JSON of each conversation, as logged.",
-            scratch,
-        )
-        _text_view(
-            connection,
-            "feedback_text",
-            heads.get("feedback"),
-            ("feedback_id", "text", "correction", "metadata"),
-            "What people wrote.",
-            scratch,
-        )
+        for name, pieces in _of_sets(home, heads).items():
+            _union(connection, name, pieces)
         for name, frame in _own(home, heads, want).items():
             path = scratch / f"{name}.parquet"
             frame.write_parquet(path)
@@ -180,39 +167,74 @@ def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: tuple[str, s
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, wanted: Copied, head: Snapshot | None, scratch: Path) -> None:
+    """A view over the Parquet files themselves: what is stored is stored once. A table only where rows are added up."""
     paths = _paths(head, wanted.table)
+    what = "TABLE" if wanted.sums or not paths else "VIEW"
     if not paths:
         paths = [str(scratch / f"{wanted.name}.parquet")]
         pl.DataFrame(schema=wanted.schema).write_parquet(paths[0])
     have = pl.scan_parquet(paths[0], glob=False).collect_schema()
-    kept = [c for c in have if c not in wanted.without]
+    kept = [c for c in have if c not in wanted.without and (not wanted.only or c in wanted.only)]
     columns = ", ".join(f'sum("{c}")::BIGINT AS "{c}"' if c in wanted.sums else f'"{c}"' for c in kept)
     grouped = " GROUP BY ALL" if wanted.sums else ""
-    connection.execute(f'CREATE TABLE "{wanted.name}" AS SELECT {columns} FROM read_parquet(?){grouped}', [paths])
-    _comment(connection, "TABLE", wanted.name, wanted.comment)
+    connection.execute(f'CREATE {what} "{wanted.name}" AS SELECT {columns} FROM {_files(paths)}{grouped}')
+    _comment(connection, what, wanted.name, wanted.comment)
 
 
-def _text_view(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    head: Snapshot | None,
-    columns: tuple[str, ...],
-    comment: str,
-    scratch: Path,
-) -> None:
-    """A view over the Parquet files themselves, so that text is stored once."""
-    if paths := _paths(head, "rows"):
-        listed = ", ".join(_quoted(p) for p in paths)
-        connection.execute(f"CREATE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet([{listed}])")
-    else:
-        connection.execute(
-            f"CREATE VIEW {name} AS SELECT {', '.join(f'NULL::VARCHAR AS {c}' for c in columns)} WHERE false"
-        )
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some Parquet files of one version of a set."""
+
+    paths: Sequence[str]
+    set: str
+    version: str
+    head: bool
+
+
+def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece]]:
+    """Where the examples of the candidates, and of what lies in the export folder, are stored."""
+    tables = {"examples": "rows", "example_rejected": "rejected", "example_selection": "selection"}
+    found: dict[str, list[_Piece]] = {name: [] for name in tables}
+    for name, snapshot in heads.items():
+        for view, table in tables.items():
+            if is_set(snapshot) and (paths := _paths(snapshot, table)):
+                found[view].append(_Piece(paths, name, snapshot.version, head=True))
+    for e in exported(home):
+        candidate, rows = heads.get(e.set), e.folder / "rows.parquet"
+        if rows.exists() and not (candidate and candidate.version.startswith(e.version)):
+            found["examples"].append(_Piece([str(rows)], e.set, e.version, head=False))
+    return found
+
+
+def _union(connection: duckdb.DuckDBPyConnection, name: str, pieces: Sequence[_Piece]) -> None:
+    """A view over what several versions of sets stored of one kind."""
+    schema, comment = SETS[name]
+    stored = [c for c in schema if c not in ("set", "version", "head")]
+    columns = ", ".join(f'"{c}"' for c in stored)
+    parts = [
+        f'SELECT {_quoted(p.set)} AS "set", {_quoted(p.version)} AS version, {columns}, {p.head} AS head FROM {_files(p.paths)}'
+        for p in pieces
+    ]
+    nothing = ", ".join(f'NULL::{_sql_type(schema[c])} AS "{c}"' for c in stored)
+    parts = parts or [f"SELECT '' AS \"set\", '' AS version, {nothing}, false AS head WHERE false"]
+    connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL ".join(parts)}')
     _comment(connection, "VIEW", name, comment)
 
 
+def _sql_type(dtype: Any) -> str:
+    """DuckDB's name of a Polars type."""
+    if isinstance(dtype, pl.List):
+        return f"{_sql_type(dtype.inner)}[]"
+    return {pl.String: "VARCHAR", pl.Boolean: "BOOLEAN", pl.Int64: "BIGINT", pl.Float64: "DOUBLE"}[dtype]
+
+
+def _files(paths: Sequence[str]) -> str:
+    """Files as a table in SQL: an explicit list, for a pattern would see files of other snapshots."""
+    return f"read_parquet([{', '.join(_quoted(p) for p in paths)}])"
+
+
 def _paths(head: Snapshot | None, table: str) -> list[str]:
-    """An explicit list of files: a pattern would see files of other snapshots."""
+    """The files of one table of a snapshot."""
     return [str(p.tables[table].path) for p in head.parts if table in p.tables] if head else []
 
 
@@ -221,7 +243,7 @@ def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> di
     found: dict[str, list[Any]] = {name: [] for name in OWN}
     found["state"] = [{"state": want[0], "place": want[1]}]
     found["identities"] = _identities(heads.get("signals"), heads.get("conversations"))
-    _sets(home, heads, found)
+    _releases(home, found)
     for manifest in _manifests(home):
         body = json.loads(manifest.read_bytes())
         at = {"dataset": body["name"], "key": manifest.stem}
@@ -263,14 +285,7 @@ def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> di
             for p in head.parts
             for t, stored in p.tables.items()
         ]
-    made = {name: _frame(found[name], schema) for name, (schema, _) in OWN.items()}
-    parents = (
-        made["examples"]
-        .select("set", "version", "id", parent_id="parents")
-        .explode("parent_id")
-        .drop_nulls("parent_id")
-    )
-    return made | {"example_parents": parents}
+    return {name: _frame(found[name], schema) for name, (schema, _) in OWN.items()}
 
 
 def _identities(signals: Snapshot | None, conversations: Snapshot | None) -> list[pl.DataFrame]:
@@ -290,29 +305,13 @@ def _frame(rows: list[Any], schema: pl.Schema) -> pl.DataFrame:
     return pl.DataFrame([{c: r[c] for c in schema} for r in rows], schema=schema)
 
 
-def _sets(home: Home, heads: Mapping[str, Snapshot], found: dict[str, list[Any]]) -> None:
-    """Examples of the candidates and of what lies in the export folder, and the lines they lie on."""
-    for name, snapshot in heads.items():
-        if is_set(snapshot):
-            at = _marks(name, snapshot.version, head=True)
-            found["examples"].append(snapshot.scan().with_columns(at).select(list(EXAMPLES)).collect())
-            if "rejected" in snapshot.schemas:
-                found["example_rejected"].append(snapshot.scan("rejected").with_columns(at).collect())
-            if "selection" in snapshot.schemas:
-                found["example_selection"].append(snapshot.scan("selection").with_columns(at).collect())
+def _releases(home: Home, found: dict[str, list[Any]]) -> None:
+    """What lies in the export folder, and the lines the examples lie on."""
     for e in exported(home):
         found["releases"].append(
             {"set": e.set, "version": e.version, "path": str(e.folder), "current": e.current, "rank": e.rank}
         )
         found["release_lines"] += exported_lines(e)
-        candidate, rows = heads.get(e.set), e.folder / "rows.parquet"
-        if rows.exists() and not (candidate and candidate.version.startswith(e.version)):
-            held = pl.scan_parquet(rows, glob=False).with_columns(_marks(e.set, e.version, head=False))
-            found["examples"].append(held.select(list(EXAMPLES)).collect())
-
-
-def _marks(name: str, version: str, head: bool) -> list[pl.Expr]:
-    return [pl.lit(name).alias("set"), pl.lit(version).alias("version"), pl.lit(head).alias("head")]
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, what: str, name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from flywheel.selection import SELECTION
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
-FORMAT = "4"
+FORMAT = "5"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -35,12 +35,13 @@ EXAMPLES = pl.Schema(
         "head": pl.Boolean,
     }
 )
+WROTE = ("feedback_id", "text", "correction", "metadata")
 TEXT = ("messages", "tools", "parameters", "response_extra", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """One table of the catalog that is a table of the newest snapshot of a dataset, without some of its columns."""
+    """One table or view of the catalog that shows a table of the newest snapshot of a dataset, without some of its columns."""
 
     name: str
     dataset: str
@@ -48,6 +49,8 @@ class Copied:
     schema: pl.Schema
     comment: str
     without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """The columns shown; empty for all but those of `without`."""
     sums: tuple[str, ...] = ()
     """Columns to add up over the rows that are alike in all the others."""
 
@@ -77,6 +80,14 @@ COPIED = (
         TEXT,
     ),
     Copied(
+        "conversation_text",
+        "conversations",
+        "rows",
+        pl.Schema({c: CONVERSATIONS[c] for c in ("id", *TEXT)}),
+        "The messages and free JSON of each conversation, as logged.",
+        only=("id", *TEXT),
+    ),
+    Copied(
         "set_aside",
         "conversations",
         "set_aside",
@@ -89,7 +100,15 @@ COPIED = (
         "rows",
         FEEDBACK,
         "One row for each feedback event; what people wrote is in feedback_text.",
-        ("text", "correction", "metadata"),
+        WROTE[1:],
+    ),
+    Copied(
+        "feedback_text",
+        "feedback",
+        "rows",
+        pl.Schema({c: FEEDBACK[c] for c in WROTE}),
+        "What people wrote.",
+        only=WROTE,
     ),
     Copied(
         "feedback_set_aside",
@@ -153,11 +172,10 @@ COPIED = (
         "Rows that a person should look at: held back, or asked for by a batch; priority 1 is looked at first.",
     ),
 )
-"""The tables that are copied from the newest snapshots."""
+"""The tables of the newest snapshots."""
 
-OWN: Mapping[str, tuple[pl.Schema, str]] = {
+SETS: Mapping[str, tuple[pl.Schema, str]] = {
     "examples": (EXAMPLES, "Examples of every candidate (head) and of every version exported."),
-    "example_parents": (pl.Schema(EXAMPLE | {"parent_id": pl.String}), "The conversations each example is made of."),
     "example_rejected": (
         pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "head": pl.Boolean}),
         "Conversations and pairs that are no example of a set, with every reason.",
@@ -166,6 +184,10 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
         "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
     ),
+}
+"""What sets and their exports store, over all of them."""
+
+OWN: Mapping[str, tuple[pl.Schema, str]] = {
     "identities": (
         pl.Schema({"user": pl.String, "person": pl.String, "rows": pl.Int64}),
         "Which person each user is, and how many calls they made; empty where the recipe does not ask for the signal person.",
@@ -240,6 +262,10 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
 """The tables that are put together here."""
 
 VIEWS = {
+    "example_parents": (
+        'SELECT "set", version, id, unnest(parents) AS parent_id FROM examples',
+        "The conversations each example is made of.",
+    ),
     "contradictions": (
         "SELECT l.feedback_id, l.id, l.kind, l.status, coalesce(l.why, 'stands') AS why, b.thumb, b.thumbs_up, b.thumbs_down, "
         "l.occurred_at, l.received_at FROM feedback_ledger l JOIN labels b USING (id) "

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from flywheel.catalog import Catalog, state
-from flywheel.catalog_tables import COPIED, OWN, VIEWS
+from flywheel.catalog_tables import COPIED, OWN, SETS, VIEWS
 from flywheel.errors import SnapshotDamaged, UnknownRow
 from flywheel.home import Home
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
@@ -244,10 +244,7 @@ def test_every_table_is_there_and_says_what_it_is(home):
             r["name"]: r["comment"]
             for r in catalog.rows("SELECT view_name AS name, comment FROM duckdb_views() WHERE NOT internal")
         }
-        assert set(described) == {c.name for c in COPIED} | set(OWN) | set(VIEWS) | {
-            "conversation_text",
-            "feedback_text",
-        }
+        assert set(described) == {c.name for c in COPIED} | set(SETS) | set(OWN) | set(VIEWS)
         assert all(described.values())
         told = catalog.rows(
             "SELECT comment FROM duckdb_columns() WHERE table_name = 'conversations' AND column_name = 'digest'"
