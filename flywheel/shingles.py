@@ -67,7 +67,7 @@ class Block:
         The cost does not depend on the size.
         """
         counts = np.diff(self.bounds) - (size - 1)
-        rolled = self._rolled(size)
+        rolled = self.rolled(size)
         owner = np.repeat(np.arange(len(counts)), np.maximum(counts, 0))
         if size > 1 and len(rolled):
             inside = np.ones(len(self.words) + 1, dtype=np.int8)
@@ -83,12 +83,19 @@ class Block:
         begin, end = self.bounds[short], self.bounds[short + 1]
         return (self.sums[end] - self.sums[begin]) * _powers(_BASE, len(self.sums))[begin], short
 
-    def _rolled(self, size: int) -> U64:
+    def rolled(self, size: int) -> U64:
+        """Hash of the `size` words from each place on, even where they are of two texts; `within` tells."""
         if len(self.words) < size:
             return np.empty(0, dtype=np.uint64)
         rolled: U64 = self.sums[size:] - self.sums[:-size]
         rolled *= _powers(_BASE, len(self.sums))[: len(rolled)]  # takes the place out of the difference
         return rolled
+
+    def within(self, places: Index, size: int) -> tuple[Index, Index]:
+        """Of these places, those whose next `size` words are all of one text: which text, and the place in it."""
+        owner = np.searchsorted(self.bounds, places, side="right") - 1
+        whole = places + size <= self.bounds[owner + 1]
+        return owner[whole], (places - self.bounds[owner])[whole]
 
 
 def _powers(of: int, count: int) -> U64:

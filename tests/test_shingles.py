@@ -134,3 +134,15 @@ def test_keys_are_shared_as_often_as_promised(size):
     assert similarity >= 0.8
     assert same.any(axis=1).all()
     assert same.mean() == pytest.approx(similarity**4, abs=0.04)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.sampled_from([1, 3]))
+def test_places_within_one_text_are_those_of_its_runs(texts, size):
+    for block in blocks(pl.Series(texts, dtype=pl.String), 60):
+        rolled = block.rolled(size)
+        every = np.arange(len(rolled))
+        runs, owner = block.runs(size)
+        text, at = block.within(every, size)
+        assert text.tolist() == owner.tolist()
+        assert rolled[block.bounds[text] + at].tolist() == runs.tolist()

@@ -1,10 +1,10 @@
 """Which benchmark item a conversation repeats."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,16 +17,11 @@ from flywheel import benchmark_items
 from flywheel.benchmark_items import Item
 from flywheel.kinds import Signal
 from flywheel.lineage import Step
+from flywheel.shingles import U64, blocks
 from flywheel.words import words as words_of
 
-U64 = npt.NDArray[np.uint64]
 Gram = tuple[str, ...]
 
-BASE = np.uint64(0x9E3779B97F4A7C15)
-BACK = np.uint64(pow(int(BASE), -1, 1 << 64))
-FOLD = np.uint64(64 - 22)
-AT_ONCE = 4 << 20
-"""Bytes of text looked at in one go: bounds the memory, and keeps it near the processor."""
 SPAN = 200
 """Characters of the matched words that are kept."""
 
@@ -138,65 +133,62 @@ def _index(items: tuple[Item, ...], ngram: int, short: int, min_words: int) -> _
             where[gram].append(at)
     sizes = sorted({len(g) for g in where})
     hashes = {n: np.unique(_gram_hashes([g for g in where if len(g) == n], n)) for n in sizes}
-    bits = {n: np.zeros(1 << 22, dtype=bool) for n in sizes}
+    # About one in 32 at most: what passes is looked up. A small table stays near the processor.
+    bits = {n: np.zeros(1 << min(20, len(hashes[n]).bit_length() + 5), dtype=bool) for n in sizes}
     for n in sizes:
-        bits[n][hashes[n] >> FOLD] = True
+        bits[n][hashes[n] >> _fold(bits[n])] = True
     return _Index(tuple(sizes), hashes, bits, where, grams, [name for name, _ in kept])
 
 
+def _fold(bits: npt.NDArray[np.bool_]) -> np.uint64:
+    """How far a hash is shifted to be a place in the table."""
+    return np.uint64(64 - (len(bits).bit_length() - 1))
+
+
 def _gram_hashes(grams: Sequence[Gram], size: int) -> U64:
-    words = pl.Series([w for g in grams for w in g], dtype=pl.String).hash().to_numpy()
-    return _rolled(*_sums(words), size)[::size]
-
-
-def _sums(words: U64) -> tuple[U64, U64]:
-    """Running sum of a polynomial over the words, modulo 2^64, and the powers that take a place out of a difference."""
-    down, up = (np.multiply.accumulate(np.full(len(words), b, dtype=np.uint64)) for b in (BACK, BASE))
-    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(words * down, dtype=np.uint64)]), up
-
-
-def _rolled(sums: U64, up: U64, size: int) -> U64:
-    """Hash of the `size` words from each place on; the cost does not depend on the size."""
-    rolled: U64 = (sums[size:] - sums[:-size]) * up[: len(up) - size + 1]
-    return rolled
+    texts = pl.Series([" ".join(g) for g in grams], dtype=pl.String)
+    return np.concatenate([block.runs(size)[0] for block in blocks(texts)])
 
 
 def _matches(texts: pl.Series, index: _Index) -> pl.DataFrame:
     """`text`, `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
-    found: list[tuple[str, str | None, float, str]] = []
-    group = texts.str.len_bytes().cum_sum() // AT_ONCE
-    for batch in texts.to_frame("text").with_columns(group=group).partition_by("group", maintain_order=True):
-        words = words_of(batch["text"])
-        found += [(batch["text"][at], *_best(words[at].to_list(), index)) for at in _suspects(words, index)]
+    found = []
+    suspects = _suspects(texts, index)
+    said = texts.gather(suspects["text"])
+    for text, words, sizes, places in zip(
+        said, words_of(said).to_list(), suspects["size"], suspects["at"], strict=True
+    ):
+        found.append((text, *_best(words, zip(sizes.to_list(), places.to_list(), strict=True), index)))
     columns = {"text": pl.String} | dict(BenchmarkOverlap.gives)
     return pl.DataFrame(found, schema=columns, orient="row").drop_nulls("benchmark_hit")
 
 
-def _suspects(words: pl.Series, index: _Index) -> list[int]:
-    """Places of the texts in which some sequence has the hash of an item's."""
-    lengths = words.list.len().to_numpy().astype(np.int64)
-    ends = np.cumsum(lengths)
-    sums, up = _sums(words.explode(empty_as_null=False).hash().to_numpy())
-    suspects = np.zeros(len(lengths), dtype=bool)
-    for size in index.sizes:
-        if len(up) < size:
-            continue
-        rolled, known = _rolled(sums, up, size), index.hashes[size]
-        places = np.flatnonzero(index.bits[size][rolled >> FOLD])
-        near = known[np.minimum(np.searchsorted(known, rolled[places]), len(known) - 1)]
-        places = places[near == rolled[places]]
-        owner = np.searchsorted(ends, places, side="right")
-        suspects[owner[places + size <= ends[owner]]] = True
-    return [int(at) for at in np.flatnonzero(suspects)]
+def _suspects(texts: pl.Series, index: _Index) -> pl.DataFrame:
+    """Of each text in which some sequence has the hash of an item's: `text`, its place, and lists `size` and `at` of these."""
+    found = [np.empty((3, 0), dtype=np.int64)]
+    for block in blocks(texts):
+        for size in index.sizes:
+            rolled, known, bits = block.rolled(size), index.hashes[size], index.bits[size]
+            places = np.flatnonzero(bits[rolled >> _fold(bits)])
+            near = known[np.minimum(np.searchsorted(known, rolled[places]), len(known) - 1)]
+            text, at = block.within(places[near == rolled[places]], size)
+            if len(text):
+                found.append(np.stack([text + block.first, np.full(len(text), size), at]))
+    text, size_of, at = np.concatenate(found, axis=1)
+    hits = pl.DataFrame({"text": text, "size": size_of, "at": at}).sort("text", "size", "at")
+    return hits.group_by("text", maintain_order=True).agg("size", "at")
 
 
-def _best(words: list[str], index: _Index) -> tuple[str | None, float, str]:
-    """Name of the item of which the words hold the largest share, that share, and the words they have in common."""
+def _best(words: list[str], places: Iterable[tuple[int, int]], index: _Index) -> tuple[str | None, float, str]:
+    """Name of the item of which the words hold the largest share, that share, and the words they have in common.
+
+    `places`: the size of each sequence that may be an item's, and where it begins.
+    """
     hits: dict[int, dict[Gram, int]] = defaultdict(dict)
-    for size in index.sizes:
-        for at, gram in enumerate(zip(*(islice(words, i, None) for i in range(size)), strict=False)):
-            for item in index.items.get(gram, ()):
-                hits[item].setdefault(gram, at)
+    for size, at in places:
+        gram = tuple(words[at : at + size])
+        for item in index.items.get(gram, ()):
+            hits[item].setdefault(gram, at)
     if not hits:
         return None, 0.0, ""
     share = {item: len(grams) / index.grams[item] for item, grams in hits.items()}
