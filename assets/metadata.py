@@ -15,6 +15,7 @@ from flywheel import clusters, plots
 from flywheel.catalog import Catalog
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import Release
+from flywheel.waterfall import waterfall
 
 ROWS, FEW = 12, 5
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -33,6 +34,8 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
         shown[name] = dg.MetadataValue.md(drawing)
     if (counted := reasons(snapshot)).height:
         shown["reasons"] = table_of(counted)
+    if snapshot.name == "screened" and (steps := [s for s in waterfall(snapshot) if s["hit"]]):
+        shown["waterfall"] = table_of(pl.DataFrame(shortened(steps)).drop("stage"))
     shown |= noted(snapshot)
     shown |= thinned(snapshot, before) | contradicted(snapshot)
     shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
@@ -158,10 +161,9 @@ def copies(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
 
 
 def filters(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
-    """Rows left after each filter; a row counts for the first filter that rejects it."""
-    first = snapshot.scan("rejected").select(pl.col("reasons").list.first().alias("reason"))
-    lost = first.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
-    return plots.waterfall(running(("conversations", snapshot.count() + snapshot.count("rejected")), named(lost)))
+    """Rows left after each filter, in the order of the recipe; a row counts for the first filter that rejects it."""
+    lost = [(s["step"], s["removed"]) for s in waterfall(snapshot) if s["removed"]]
+    return plots.waterfall(running(("conversations", snapshot.count() + snapshot.count("rejected")), lost))
 
 
 def pool(snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
@@ -217,6 +219,16 @@ FIGURES: Mapping[str, tuple[str, Figure]] = {
     "curated": ("from_conversations_to_pool", pool),
 }
 """Dataset -> the name of its figure, and the figure. Every other dataset is a set."""
+
+
+def shortened(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """At most as many steps as a table shows, the last of them standing for the rest, so that the sums stay right."""
+    if len(steps) <= ROWS:
+        return list(steps)
+    rest = steps[ROWS - 1 :]
+    sums = {k: sum(s[k] for s in rest) for k in ("removed", "hit", "alone")}
+    more = {"step": f"{len(rest)} more", "rows_in": rest[0]["rows_in"], "rows_out": rest[-1]["rows_out"]}
+    return [*steps[: ROWS - 1], {k: (sums | more).get(k, steps[0][k]) for k in steps[0]}]
 
 
 def named(counted: pl.DataFrame) -> list[tuple[str, int]]:

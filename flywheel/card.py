@@ -27,7 +27,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Markdown with the front matter that dataset tools read.
 
     `facts`: `source`, `model`, `language` (value -> conversations), `first_day`, `last_day`, `licences` (source -> SPDX
-    expression); any may be missing. Values from logs are escaped: they are not ours.
+    expression), `waterfall` (see there); any may be missing. Values from logs are escaped: they are not ours.
     """
     sections = [
         _front(manifest, facts),
@@ -35,6 +35,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _contents(manifest),
         _origin(manifest, facts),
         _made(manifest),
+        _left_out(facts),
         _cells(manifest),
         _selection(manifest),
         _checks(manifest),
@@ -129,6 +130,14 @@ def _made(manifest: Mapping[str, Any]) -> str:
         f"## How it was made\n\nRecipe `{recipe['name']}` (`{recipe['digest'][:12]}`), engine {manifest['engine']}.\n\n"
         + "\n".join(lines)
     )
+
+
+def _left_out(facts: Mapping[str, Any]) -> str:
+    """From every conversation to the pool, in the order of the recipe."""
+    keys = ("rows_in", "removed", "rows_out", "alone")
+    rows = [[_plain(s["step"]), *[f"{s[k]:,}" for k in keys]] for s in facts.get("waterfall", ()) if s["hit"]]
+    head = ["filter", "in", "left out", "out", "by it alone"]
+    return "## What was left out\n\n" + _table(head, rows) if rows else ""
 
 
 def _step(step: Mapping[str, Any]) -> str:

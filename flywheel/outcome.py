@@ -9,6 +9,7 @@ from flywheel.errors import SnapshotMissing
 from flywheel.home import Home
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import current
+from flywheel.waterfall import waterfall
 
 STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screened", "curated")
 
@@ -16,7 +17,7 @@ STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screen
 def outcome(
     home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]
 ) -> dict[str, Any]:
-    """`{success, run_id, stages[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
+    """`{success, run_id, stages[], waterfall[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
     refused = {c["asset"] for c in checks if c["blocking"] and not c["passed"]}
@@ -25,10 +26,19 @@ def outcome(
         "success": success and not blocked and not errors,
         "run_id": run_id,
         "stages": [s | {"behind": name in late} for name in STAGES if (s := stage(home, name)) is not None],
+        "waterfall": waterfall(*[there for name in ("screened", "curated") if (there := made(home, name)) is not None]),
         "sets": [judged(set_outcome(home, w.name, w.use), refused) | {"behind": w.name in late} for w in recipe.sets],
         "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
         "errors": list(errors),
     }
+
+
+def made(home: Home, name: str) -> Snapshot | None:
+    """The newest snapshot of a dataset; None when it was never made."""
+    try:
+        return home.store.head(name)
+    except SnapshotMissing:
+        return None
 
 
 def judged(made: dict[str, Any], refused: set[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def build_summary(home: str, result: Fact) -> RenderableType:
     return Group(
         _heading("Rows"),
         _stages(result["stages"]),
+        *_waterfall(result.get("waterfall", ())),
         _heading("Sets"),
         _sets(result["sets"], checks),
         *_checks(checks),
@@ -99,6 +100,19 @@ def _stages(stages: Sequence[Fact]) -> Table:
             Text(why or "–", style="" if why else "dim"),
         )
     return table
+
+
+def _waterfall(steps: Sequence[Fact]) -> list[RenderableType]:
+    """What each filter took away, in the order of the recipe; those that hit nothing are named below."""
+    if not (hits := [s for s in steps if s["hit"]]):
+        return []
+    table = _table(
+        ("filter", False), ("in", True), ("removed", True), ("out", True), ("hit", True), ("by it alone", True)
+    )
+    for s in hits:
+        table.add_row(plain(s["step"]), *[f"{s[k]:,}" for k in ("rows_in", "removed", "rows_out", "hit", "alone")])
+    idle = [plain(s["step"]) for s in steps if not s["hit"]]
+    return [_heading("Left out"), table, *([Text(f"nothing hit by: {', '.join(idle)}", style="dim")] if idle else [])]
 
 
 def _sets(sets: Sequence[Fact], checks: Sequence[Fact]) -> RenderableType:

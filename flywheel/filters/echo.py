@@ -27,5 +27,14 @@ class Echo(Filter, frozen=True):
         said, asked = letters(last_reply()), letters(last_input())
         role = pl.col("messages").list.get(-2, null_on_oob=True).struct.field("role")
         whole = asked.str.len_bytes() >= said.str.len_bytes() * self.min_share
-        repeats = said.str.contains(asked, literal=True)
-        return (role == "user") & (asked.str.len_bytes() >= self.min_bytes) & whole & repeats
+        may = (role == "user") & (asked.str.len_bytes() >= self.min_bytes) & whole
+        # Few pairs are of such lengths. A pattern of its own for each row would be compiled, and a long one not be taken.
+        pair = pl.struct(said=pl.when(may).then(said), asked=pl.when(may).then(asked))
+        return may & pair.map_batches(_repeats, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def _repeats(pairs: pl.Series) -> pl.Series:
+    """Whether the one text holds the other; null where either is."""
+    both = zip(pairs.struct.field("said").to_list(), pairs.struct.field("asked").to_list(), strict=True)
+    held = [None if said is None or asked is None else asked in said for said, asked in both]
+    return pl.Series(pairs.name, held, dtype=pl.Boolean)

@@ -33,6 +33,7 @@ from flywheel.records import canonical
 from flywheel.rendering import SPLITS, Written, read_back, write_formats
 from flywheel.snapshots import Snapshot, Store, file_digest, sync, write_synced
 from flywheel.targets import Target
+from flywheel.waterfall import waterfall
 
 if TYPE_CHECKING:
     from flywheel.home import Home
@@ -390,8 +391,10 @@ def _cause(derivation: Derivation) -> dict[str, Any]:
 
 
 def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
-    """What the card says of the conversations behind a set: sources, models, languages, first and last day, licences."""
-    pool = next((s for s in context.chain if s.name == "curated"), None)
+    """What the card says of the conversations behind a set: sources, models, languages, first and last day, licences, and what
+    each filter left out."""
+    by_name = {s.name: s for s in context.chain}
+    pool = by_name.get("curated")
     if pool is None:
         return {"licences": dict(context.licences)}
     parents = candidate.scan().select(id="parents").explode("id").unique()
@@ -404,7 +407,9 @@ def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
         if c in rows.columns
     }
     first, last = rows["day"].min(), rows["day"].max()
-    return counted | {"first_day": str(first or ""), "last_day": str(last or ""), "licences": dict(context.licences)}
+    steps = waterfall(*[by_name[name] for name in ("screened", "curated") if name in by_name])
+    days = {"first_day": str(first or ""), "last_day": str(last or "")}
+    return counted | days | {"licences": dict(context.licences), "waterfall": steps}
 
 
 def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> list[str]:
