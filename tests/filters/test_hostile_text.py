@@ -88,6 +88,7 @@ def test_texts_made_to_hurt_are_judged_one_by_one_as_together():
         assert not {"garbled", "symbol_heavy", "blob", "repetitive"} & set(told[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANY)
 def test_five_megabytes_take_seconds_at_most(name):
     frame = row(MANY[name])
