@@ -179,6 +179,13 @@ class Edit(Operator, frozen=True):
     prose_only: ClassVar[bool] = False
     """Leave tool calls, tool results and extra fields alone: there every byte may be data."""
 
+    def absent(self) -> str | None:
+        """Why it cannot be done on this machine, as a sentence that ends with the cure; None where it can.
+
+        A recipe that names an absent edit is refused: nobody who asked for a text to be redacted gets it as it was.
+        """
+        return None
+
     def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
         """The new text. `secret` is the home's key, for pseudonyms that are the same in every row."""
         raise NotImplementedError
@@ -196,6 +203,8 @@ class Redaction(Edit, frozen=True):
     """
 
     label: ClassVar[str]
+    on_request: ClassVar[bool] = False
+    """Too slow to be looked for where the recipe does not name it."""
     pattern: ClassVar[str]
     """A regular expression that both Rust's regex crate and Python's `re` read alike. Where a named group takes part in the
     match, only that group is replaced."""

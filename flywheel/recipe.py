@@ -228,6 +228,7 @@ def _faults(recipe: Recipe) -> list[str]:
         for column in op.needs:
             if column not in alone:
                 faults.append(f'filter.{i}.{op.use} needs the column "{column}", {_nobody_gives(column, alone)}')
+    faults += [f"edit.{i}.{op.use}: {why}" for i, op in enumerate(recipe.edit) if (why := op.absent())]
     faults += _benchmark_faults(recipe)
     if recipe.curate.max_passage_share is not None and "passage_share" not in given:
         faults.append(

