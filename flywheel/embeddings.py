@@ -48,14 +48,15 @@ class Thresholds(NamedTuple):
 CALIBRATED: Mapping[str, Thresholds] = {
     "hashed": Thresholds(same=0.9, paraphrase=0.72, unrelated=0.4),
     "minilm": Thresholds(same=0.9, paraphrase=0.84, unrelated=0.25),
-    "e5": Thresholds(same=0.98, paraphrase=0.95, unrelated=0.88),
+    "e5": Thresholds(same=0.98, paraphrase=0.95, unrelated=0.87),
 }
 """Read off what `benchmarks/embeddings.py` prints, light edits against nearest other texts and labelled pairs:
 
 - `same`: above what any other text of the English prompts reaches (hashed 0.57, minilm 0.67, e5 0.92), and so high that of
-  the Korean pairs that reach it at least nine in ten say the same by people's judgement (KorSTS, 4 of 5 and more);
-- `paraphrase`: above what 99 of 100 other questions of the same kind reach (hashed 0.70, minilm 0.82, e5 0.93);
-- `unrelated`: what 95 of 100 random pairs do not reach, English or Korean."""
+  the Korean pairs that reach it nearly nine in ten say the same by people's judgement (KorSTS, 4 of 5 and more);
+- `paraphrase`: above what 99 of 100 other questions of the same kind reach (hashed 0.70, minilm 0.82, e5 0.94);
+- `unrelated`: what 95 of 100 random pairs of English prompts do not reach (hashed 0.39, minilm 0.21, e5 0.84); Korean
+  captions, many of them of like topics, reach more (hashed 0.51, e5 0.90)."""
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "hashed": (),

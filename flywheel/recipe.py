@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
@@ -441,6 +441,7 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
             model = SELECTIONS[str(step)]
         elif isinstance(model, type) and issubclass(model, BaseModel) and step in model.model_fields:
             inner = model.model_fields[step].annotation
+            inner = get_args(inner)[-1] if get_origin(inner) is dict else inner
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
         elif (len(loc) > 2 and loc[0] == "check") or "check" in loc:
             model = Threshold
