@@ -14,6 +14,9 @@ from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.records import CONVERSATIONS, conform
 from flywheel.snapshots import Snapshot, StoredPart
 
+ROWS_AT_ONCE = 16_384
+"""Rows measured at a time: bounds the memory of a day, however many rows it has."""
+
 MATCHES = pl.Schema(
     {
         "compared_by": pl.String(),  # the signal
@@ -56,11 +59,17 @@ def absences(signals: Sequence[Signal]) -> dict[str, str]:
 
 
 def _measure_day(day: StoredPart, signals: Sequence[Signal], columns: pl.Schema) -> Tables:
-    rows = day.scan().collect().lazy()
+    rows = day.scan().collect()
+    some = [_measured(few.lazy(), signals, columns) for few in rows.iter_slices(ROWS_AT_ONCE)]
+    some = some or [_measured(rows.lazy(), signals, columns)]
+    return {table: pl.concat([tables[table] for tables in some]).sort("id") for table in some[0]}
+
+
+def _measured(rows: pl.LazyFrame, signals: Sequence[Signal], columns: pl.Schema) -> dict[str, pl.DataFrame]:
     alone = [s.measure(rows) for s in signals if s.scope == "row"]
     joined = reduce(lambda left, right: left.join(right, on="id", how="left"), alone, rows.select("id", "day"))
-    sketches = {s.use: s.sketch(rows).sort("id").collect() for s in signals if s.scope == "corpus"}
-    return {"rows": conform(joined, columns).sort("id").collect()} | sketches
+    sketches = {s.use: s.sketch(rows).collect() for s in signals if s.scope == "corpus"}
+    return {"rows": conform(joined, columns).collect()} | sketches
 
 
 def match(measurements: Snapshot, signals: tuple[Signal, ...]) -> Dataset:
