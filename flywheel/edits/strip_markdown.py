@@ -10,17 +10,27 @@ from flywheel.kinds import Edit
 
 _MATHS = re.compile(r"\$\$[^$]{1,2000}\$\$|\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[.{1,2000}?\\\]", re.DOTALL)
 _MARKS = (
-    (re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE), r"\1"),  # headings
-    (re.compile(r"^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$\n?", re.MULTILINE), ""),  # rules
-    (re.compile(r"^(?: {0,3}>[ \t]?)+", re.MULTILINE), ""),  # quotations
-    (re.compile(r"!?\[([^\[\]\n]{1,400})\]\([^()\s]{1,2000}(?:[ \t]+\"[^\"\n]{0,400}\")?\)"), r"\1"),  # links, images
-    (re.compile(r"\*\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*\*(?!\*)"), r"\1"),
-    (re.compile(r"\*\*(?=[^\s*])([^\n]{1,400}?)(?<=[^\s*])\*\*(?!\*)"), r"\1"),
-    (re.compile(r"(?<![0-9A-Za-z_])__(?=\S)(?![A-Za-z0-9_]{1,400}__)([^\n]{1,400}?)(?<=\S)__(?![0-9A-Za-z_])"), r"\1"),
-    (re.compile(r"(?<![0-9A-Za-z_*)\\])\*(?=[^\s*])([^*\n]{1,400})(?<=[^\s*(])\*(?![0-9A-Za-z_*(])"), r"\1"),
-    (re.compile(r"(?<![0-9A-Za-z_\\/])_(?=[^\s_])([^_\n]{1,400})(?<=[^\s_])_(?![0-9A-Za-z_/])"), r"\1"),
-    (re.compile(r"~~(?=\S)([^~\n]{1,400})(?<=\S)~~"), r"\1"),
+    ("#", re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE), r"\1"),  # headings
+    ("", re.compile(r"^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$\n?", re.MULTILINE), ""),  # rules
+    (">", re.compile(r"^(?: {0,3}>[ \t]?)+", re.MULTILINE), ""),  # quotations
+    (
+        "](",
+        re.compile(r"!?\[([^\[\]\n]{1,400})\]\([^()\s]{1,2000}(?:[ \t]+\"[^\"\n]{0,400}\")?\)"),
+        r"\1",
+    ),  # links, images
+    ("***", re.compile(r"\*\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*\*(?!\*)"), r"\1"),
+    ("**", re.compile(r"\*\*(?=[^\s*])([^\n]{1,400}?)(?<=[^\s*])\*\*(?!\*)"), r"\1"),
+    (
+        "__",
+        re.compile(r"(?<![0-9A-Za-z_])__(?=\S)(?![A-Za-z0-9_]{1,400}__)([^\n]{1,400}?)(?<=\S)__(?![0-9A-Za-z_])"),
+        r"\1",
+    ),
+    ("*", re.compile(r"(?<![0-9A-Za-z_*)\\])\*(?=[^\s*])([^*\n]{1,400})(?<=[^\s*(])\*(?![0-9A-Za-z_*(])"), r"\1"),
+    ("_", re.compile(r"(?<![0-9A-Za-z_\\/])_(?=[^\s_])([^_\n]{1,400})(?<=[^\s_])_(?![0-9A-Za-z_/])"), r"\1"),
+    ("~~", re.compile(r"~~(?=\S)([^~\n]{1,400})(?<=\S)~~"), r"\1"),
 )
+"""What must stand in a text for the expression to find anything, the expression, and what takes its place."""
+_RULE = re.compile(r"[*_-][ \t]*[*_-][ \t]*[*_-]")
 
 
 class StripMarkdown(Edit, frozen=True):
@@ -41,13 +51,14 @@ class StripMarkdown(Edit, frozen=True):
 def _plain(text: str) -> str:
     """Prose without marks; formulas are left alone."""
     pieces, at = [], 0
-    for formula in _MATHS.finditer(text):
+    for formula in _MATHS.finditer(text) if "$" in text or "\\(" in text or "\\[" in text else ():
         pieces += [_unmarked(text[at : formula.start()]), formula[0]]
         at = formula.end()
     return "".join(pieces) + _unmarked(text[at:])
 
 
 def _unmarked(text: str) -> str:
-    for mark, words in _MARKS:
-        text = mark.sub(words, text)
+    for needle, mark, words in _MARKS:
+        if needle in text and (needle or _RULE.search(text)):
+            text = mark.sub(words, text)
     return text
