@@ -11,10 +11,10 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.prose import fenced
-from flywheel.words import letters, words
+from flywheel.shingles import U64, blocks
+from flywheel.words import letters
 
 Level = Literal["document", "paragraph", "sentence"]
-U64 = npt.NDArray[np.uint64]
 
 SKETCH = pl.Schema(
     {
@@ -25,8 +25,6 @@ SKETCH = pl.Schema(
     }
 )
 BREAK = "\x1e"
-BASE = 0x9E3779B97F4A7C15
-BACK = pow(BASE, -1, 1 << 64)
 
 
 def passages(texts: pl.Series, level: Level) -> pl.DataFrame:
@@ -78,21 +76,18 @@ def span_sketch(ids: pl.Series, texts: pl.Series, span: int) -> pl.DataFrame:
     Of the sequences of half as many words within a span the one with the smallest hash stands for it (winnowing). So equal
     spans have equal hashes wherever they stand, and neighbours mostly the same. A shorter text is one span.
     """
-    tokens = words(without_blocks(texts.fill_null("")))
-    sizes = tokens.list.len().to_numpy().astype(np.int64)
-    flat = hashed(tokens.explode(empty_as_null=False)).to_numpy().astype(np.uint64)
     half = max(span // 2, 1)
-    least = _least(_sequences(flat, half), span - half + 1)
-    owner = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
-    ahead = np.repeat(np.cumsum(sizes), sizes) - np.arange(len(flat))
-    whole = ahead >= span
-    short = np.flatnonzero((sizes > 0) & (sizes < span))
-    spans = pl.concat(
-        [
-            pl.DataFrame({"row": owner[whole], "passage": least[whole[: len(least)].nonzero()[0]]}),
-            pl.DataFrame({"row": short.astype(np.uint32), "passage": _wholes(flat, sizes)[short]}),
-        ]
-    )
+    width = span - half + 1
+    rows: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    hashes: list[U64] = [np.empty(0, np.uint64)]
+    for block in blocks(without_blocks(texts.fill_null(""))):
+        values, owner = block.runs(half)
+        least = _least(values, width)
+        within = owner[: len(least)] == owner[len(owner) - len(least) :]
+        whole, short = block.wholes(span)
+        rows += [owner[: len(least)][within] + block.first, short + block.first]
+        hashes += [least[within], whole]
+    spans = pl.DataFrame({"row": np.concatenate(rows).astype(np.uint32), "passage": np.concatenate(hashes)})
     counted = spans.group_by("row", "passage").agg(weight=pl.len())
     return _sketches(ids, counted, counted.group_by("row").agg(total=pl.col("weight").sum()))
 
@@ -143,32 +138,9 @@ def held_before(sketches: pl.DataFrame, max_share: float, min_documents: int) ->
 
 
 def hashed(texts: pl.Series) -> pl.Series:
-    """64-bit hash of each text, the same in every process and for ever; each distinct text is hashed once."""
-    if texts.is_empty():
-        return pl.Series(texts.name, [], dtype=pl.UInt64)
-    distinct = texts.unique()
-    known = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "little") for t in distinct.to_list()]
-    return texts.replace_strict(distinct, pl.Series(known, dtype=pl.UInt64), return_dtype=pl.UInt64)
-
-
-def _powers(base: int, count: int) -> U64:
-    return np.cumprod(np.full(count, base, dtype=np.uint64), dtype=np.uint64)
-
-
-def _sequences(flat: U64, length: int) -> U64:
-    """Hash of the `length` words from each place on, as far as there are so many."""
-    if len(flat) < length:
-        return np.empty(0, np.uint64)
-    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(flat * _powers(BASE, len(flat)))])
-    return _mixed((summed[length:] - summed[:-length]) * _powers(BACK, len(summed) - length))
-
-
-def _wholes(flat: U64, sizes: npt.NDArray[np.int64]) -> U64:
-    """Hash of all words of each text."""
-    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(flat * _powers(BASE, len(flat)))])
-    ends = np.cumsum(sizes)
-    back = np.concatenate([np.ones(1, np.uint64), _powers(BACK, len(flat))])
-    return _mixed((summed[ends] - summed[ends - sizes]) * back[ends - sizes] + sizes.astype(np.uint64))
+    """64-bit hash of each text, the same in every process and for ever."""
+    digests = b"".join([hashlib.blake2b(t.encode(), digest_size=8).digest() for t in texts.to_list()])
+    return pl.Series(texts.name, np.frombuffer(digests, dtype="<u8"), dtype=pl.UInt64)
 
 
 def _least(values: U64, width: int) -> U64:
@@ -181,10 +153,3 @@ def _least(values: U64, width: int) -> U64:
         reach *= 2
     step = width - reach
     return np.minimum(least[: len(least) - step], least[step:]) if step else least
-
-
-def _mixed(values: U64) -> U64:
-    """Spread the bits of each value over all 64 (the finaliser of SplitMix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
