@@ -119,6 +119,8 @@ MEANINGS: Mapping[str, str] = {
     "topic_relevance": "how near, from 0 to 1; null where the user says nothing to judge",
     "first_year": "first year that the messages speak of",
     "last_year": "last year that they speak of",
+    "anomaly_score": "how unlike the other rows of its script it is, in robust deviations",
+    "anomaly_why": "in what most",
     "semantic_group": "smallest id of the rows that mean the same, as it does",
     "semantic_similarity": "highest cosine to another row of its system prompt; null when alone",
     "compared_by": "the signal that compared rows of one day with each other and with those of earlier days",

@@ -31,5 +31,5 @@ def curated(
     Each row left out names the row kept instead; feedback on a duplicate counts for that row.
     """
     recipe = home.recipe()
-    choice = (recipe.curate.keep, recipe.curate.max_passage_share, recipe.curate.semantic)
+    choice = (recipe.curate.keep, recipe.curate.max_passage_share, recipe.curate.semantic, recipe.curate.max_anomaly)
     return published(home, curate, screened, measurements, signals, labels, recipe.signals, *choice)

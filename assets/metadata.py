@@ -37,6 +37,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     if snapshot.name == "screened" and (steps := [s for s in waterfall(snapshot) if s["hit"]]):
         shown["waterfall"] = table_of(pl.DataFrame(shortened(steps)).drop("stage"))
     shown |= noted(snapshot)
+    shown |= outliers(snapshot, before)
     shown |= thinned(snapshot, before) | contradicted(snapshot)
     shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
     shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
@@ -66,6 +67,21 @@ def noted(snapshot: Snapshot) -> Shown:
     if "labels" in notes:
         shown["labels"] = table_of(pl.DataFrame([notes["labels"]]))
     return shown
+
+
+def outliers(snapshot: Snapshot, before: Sequence[Snapshot]) -> Shown:
+    """Of the pool: the rows most unlike the others, why, and what became of them."""
+    measured = [s for s in before if s.name == "signals" and "anomaly_score" in s.schemas["rows"]]
+    if snapshot.name != "curated" or not measured:
+        return {}
+    told = measured[0].scan().select("id", score="anomaly_score", why="anomaly_why").drop_nulls()
+    kept = snapshot.scan().select("id", action=pl.lit("kept"))
+    gone = snapshot.scan("rejected").select("id", action=pl.lit("left out: ") + pl.col("reasons").list.join(", "))
+    top = told.sort(["score", "id"], descending=[True, False]).head(ROWS)
+    became = top.join(pl.concat([kept, gone]), on="id", how="left").with_columns(
+        action=pl.col("action").fill_null("left out by a filter")
+    )
+    return {"outliers": table_of(became.sort(["score", "id"], descending=[True, False]).collect())}
 
 
 def selection(notes: Mapping[str, Any]) -> Shown:

@@ -36,6 +36,8 @@ class Curate(BaseModel, frozen=True, extra="forbid"):
     keep: Literal["best_feedback", "newest", "longest"] = "best_feedback"
     max_passage_share: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Share of a reply that may be passages which better rows hold; without it, any."""
+    max_anomaly: float | None = Field(default=None, gt=0.0)
+    """Score of the signal anomaly above which a row is left out; without it, none is."""
     semantic: bool = False
     """Rows that mean the same are copies, too, as the signal semantic_duplicate has it."""
 
@@ -235,6 +237,8 @@ def _faults(recipe: Recipe) -> list[str]:
             'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
         )
     faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
+    if recipe.curate.max_anomaly is not None and "anomaly_score" not in given:
+        faults.append('curate.max_anomaly needs the signal anomaly. Add it: [[signal]] use = "anomaly".')
     if recipe.curate.semantic and "semantic_group" not in given:
         faults.append(
             'curate.semantic needs the signal semantic_duplicate. Add it: [[signal]] use = "semantic_duplicate".'

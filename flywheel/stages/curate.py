@@ -148,6 +148,7 @@ def curate(
     keep: str,
     max_passage_share: float | None = None,
     semantic: bool = False,
+    max_anomaly: float | None = None,
 ) -> Dataset:
     """The dataset "curated": per day `rows` (slim columns, signals and `undesired`; no text) and `rejected`, each with the row
     kept instead and, where it was measured, the similarity."""
@@ -160,12 +161,14 @@ def curate(
         .join(labels.scan().select("id", "thumb", "rating", "implicit", "correction", "copied"), on="id", how="left")
         .collect()
     )
+    rows, odd = usual(rows, max_anomaly)
     chosen = original(
         compared(choose(rows, keep, semantic), measurements, measures), measurements, measures, keep, max_passage_share
     )
+    chosen = pl.concat([chosen, odd], how="diagonal")
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
-    asked = {"max_passage_share": max_passage_share, "semantic": semantic or None}
+    asked = {"max_passage_share": max_passage_share, "semantic": semantic or None, "max_anomaly": max_anomaly}
     settings = {"keep": keep} | {name: value for name, value in asked.items() if value is not None}
     step = Step(use="keep_best_duplicate", parameters=settings)
 
@@ -189,11 +192,19 @@ def curate(
 
 
 def _curate_day(here: pl.DataFrame, pool: pl.Schema) -> Tables:
-    removed = pl.col("instead").is_not_null()
+    removed = pl.col("reasons").list.len() > 0
     return {
         "rows": conform(here.filter(~removed).sort("id"), pool),
         "rejected": conform(here.filter(removed).sort("id"), REJECTED),
     }
+
+
+def usual(rows: pl.DataFrame, max_anomaly: float | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows, and apart those too unlike the others, with `reasons`: none of these stands for a copy. An unjudged row stays."""
+    if max_anomaly is None:
+        return rows, rows.clear()
+    odd = (pl.col("anomaly_score") > max_anomaly).fill_null(False)
+    return rows.filter(~odd), rows.filter(odd).with_columns(reasons=pl.lit(["anomaly"], dtype=pl.List(pl.String)))
 
 
 def choose(rows: pl.DataFrame, keep: str, semantic: bool = False) -> pl.DataFrame:

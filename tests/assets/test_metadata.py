@@ -8,7 +8,17 @@ import polars as pl
 import pytest
 from dagster._serdes import serialize_value
 
-from assets.metadata import ROWS, cell_of, describe, describe_catalog, describe_release, running, selection, table_of
+from assets.metadata import (
+    ROWS,
+    cell_of,
+    describe,
+    describe_catalog,
+    describe_release,
+    outliers,
+    running,
+    selection,
+    table_of,
+)
 from flywheel.catalog import Catalog
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part, cause
@@ -193,3 +203,22 @@ def test_row_24_the_frontier_of_a_selection_is_drawn_and_tabled() -> None:
     assert isinstance(shown["size_and_mean_score"], dg.MarkdownMetadataValue)
     assert shown["selection_frontier"].records[2].data == {"size": 4, "mean_score": 0.25}
     assert shown["selection"].records[0].data == {"kept": 3, "left_out": 5}
+
+
+def test_row_133_outliers_are_listed_with_why_and_what_became_of_them(tmp_path):
+    store = Store(tmp_path)
+    scores = {"s:1": 3.0, "s:2": 30.0, "s:3": 20.0, "s:4": 25.0, "s:5": None}
+    told = pl.DataFrame({"id": list(scores), "anomaly_score": list(scores.values()), "anomaly_why": ["it repeats"] * 5})
+    signals = snapshot(store, "signals", {"rows": told})
+    no = pl.DataFrame({"id": ["s:2"], "reasons": [["anomaly"]]})
+    curated = snapshot(store, "curated", {"rows": told.filter(pl.col("id").is_in(["s:1", "s:3"])), "rejected": no})
+    table = outliers(curated, [signals])["outliers"].value
+    assert [(r.data["id"], r.data["score"], r.data["action"]) for r in table.records] == [
+        ("s:2", 30.0, "left out: anomaly"),
+        ("s:4", 25.0, "left out by a filter"),
+        ("s:3", 20.0, "kept"),
+        ("s:1", 3.0, "kept"),
+    ]
+    assert table.records[0].data["why"] == "it repeats"
+    assert outliers(curated, []) == {}
+    assert outliers(signals, [signals]) == {}

@@ -14,7 +14,7 @@ from flywheel.passages import sketch
 from flywheel.recipe import parse_recipe
 from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, Store
-from flywheel.stages.curate import choose, judge, original
+from flywheel.stages.curate import choose, judge, original, usual
 from tests.build import chat
 from tests.pools import snapshot
 
@@ -199,3 +199,11 @@ def test_four_heuristics_have_four_codes():
             if signal.scope == "row":
                 row = row.join(signal.measure(row.lazy()).collect(), on="id", how="left")
         assert judge(row.lazy(), filters).collect()["reasons"].to_list() == [[code]]
+
+
+def test_rows_unlike_the_others_are_left_out_and_stand_for_no_copy() -> None:
+    rows = copies({}, {"thumb": 1}, {}).with_columns(anomaly_score=pl.Series([1.0, 30.0, None]))
+    stay, odd = usual(rows, 20.0)
+    assert stay["id"].to_list() == ["a", "c"]
+    assert odd.select("id", "reasons").rows() == [("b", ["anomaly"])]
+    assert usual(rows, None)[0].height == 3
