@@ -36,6 +36,8 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
         shown["reasons"] = table_of(counted)
     if snapshot.name == "screened" and (steps := [s for s in waterfall(snapshot) if s["hit"]]):
         shown["waterfall"] = table_of(pl.DataFrame(shortened(steps)).drop("stage"))
+    if (edited := edits(snapshot)).height:
+        shown["edits"] = table_of(edited)
     shown |= noted(snapshot)
     shown |= outliers(snapshot, before)
     shown |= thinned(snapshot, before) | contradicted(snapshot)
@@ -140,6 +142,21 @@ def reasons(snapshot: Snapshot) -> pl.DataFrame:
                 .collect()
             )
     return pl.DataFrame()
+
+
+def edits(snapshot: Snapshot) -> pl.DataFrame:
+    """What each edit did: rows touched, values replaced or texts changed, characters and o200k tokens saved."""
+    if "edits" not in snapshot.schemas:
+        return pl.DataFrame()
+    saved = pl.col("chars_before").cast(pl.Int64) - pl.col("chars_after")
+    made = snapshot.scan("edits").group_by("edit")
+    told = made.agg(
+        rows=pl.col("id").n_unique(),
+        count=pl.col("count").sum(),
+        characters_saved=saved.sum(),
+        tokens_saved=pl.col("tokens_saved").sum(),
+    )
+    return told.sort("edit").collect()
 
 
 # --- plots: each a function of the snapshot and its inputs; "" for none

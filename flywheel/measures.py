@@ -178,9 +178,9 @@ def screened(
     screened: Snapshot, conversations: Snapshot, redactions: Sequence[Redaction], policy: Policy = NO_POLICY
 ) -> pl.DataFrame:
     """Of the screened rows: `unaccounted_rows`, `pii_residue` per kind the recipe redacts, `pii_unredacted` per kind it does
-    not, `forbidden_fields` per name the policy forbids, `kept_share`, `rejected` and `undesired` per reason, `rejected_alone` (rows no other filter rejects), `edited`."""
+    not, `forbidden_fields` per name the policy forbids, `kept_share`, `rejected` and `undesired` per reason, `rejected_alone` (rows no other filter rejects), `edited` and `tokens_saved` per edit."""
     n, kept, no = conversations.count(), screened.count(), screened.scan("rejected")
-    edits = screened.scan("edits").group_by(segment="edit").agg(value=pl.col("count").sum())
+    edits = screened.scan("edits").group_by(segment="edit")
     return _table(
         _unaccounted_rows(conversations.scan(), screened.scan(), no, n),
         _pii(screened, redactions),
@@ -190,7 +190,8 @@ def screened(
         _per("rejected", _reasons(no), n),
         _per("rejected_alone", _reasons(no.filter(pl.col("reasons").list.len() == 1)), n),
         _per("undesired", _counts(screened.scan().select(r="undesired").explode("r"), pl.col("r")), n),
-        _per("edited", _dict(edits), n),
+        _per("edited", _dict(edits.agg(value=pl.col("count").sum())), n),
+        _per("tokens_saved", _dict(edits.agg(value=pl.col("tokens_saved").sum())), n),
     )
 
 

@@ -18,6 +18,7 @@ from flywheel.kinds import Filter
 from flywheel.lineage import Step
 from flywheel.records import MESSAGE, digests, message
 from flywheel.rewriting import EDITS_MADE
+from flywheel.savings import tokens_saved
 
 FREE = ("metadata", "parameters", "response_extra")
 """Columns of a conversation that hold free JSON."""
@@ -177,18 +178,18 @@ def _suspected(schema: Mapping[str, Any], forbidden: tuple[str, ...]) -> pl.Expr
     return pl.any_horizontal(told)
 
 
-Removed = list[tuple[int, str, str, int, int, int]]
+Removed = list[tuple[int, str, str, int, int, int, int]]
 
 
 def _without(row: Mapping[str, Any], forbidden: tuple[str, ...]) -> tuple[dict[str, Any], Removed]:
-    """One conversation without the fields, and (message, field, edit, count, chars_before, chars_after) of each removal."""
+    """One conversation without the fields, and (message, and the columns of EDITS_MADE from `field` on) of each removal."""
     removed: Removed = []
 
     def clean(at: int, place: str, value: str) -> str:
         for name in forbidden:
             after, count = _dropped(place, value, name)
             if count:
-                removed.append((at, f"{place}.{name}", EDIT, count, len(value), len(after)))
+                removed.append((at, f"{place}.{name}", EDIT, count, len(value), len(after), tokens_saved(value, after)))
                 value = after
         return value
 

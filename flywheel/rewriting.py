@@ -18,6 +18,7 @@ import polars as pl
 from flywheel.edits import EDITS
 from flywheel.kinds import Edit, Redaction
 from flywheel.records import MESSAGE_FIELDS, conform, digests
+from flywheel.savings import tokens_saved
 
 EDITS_MADE = pl.Schema(
     {
@@ -28,6 +29,7 @@ EDITS_MADE = pl.Schema(
         "count": pl.Int32,  # values replaced, fields removed; for an edit that is no redaction, texts changed
         "chars_before": pl.Int32,  # of the texts it changed in this field
         "chars_after": pl.Int32,
+        "tokens_saved": pl.Int32,  # of o200k, in those texts; negative where they came to be more
     }
 )
 
@@ -47,10 +49,10 @@ ROUNDS = 4
 
 @dataclass(slots=True)
 class _Change:
-    """What became of one text: its final form, and per edit the values replaced and the characters before and after."""
+    """What became of one text: its final form, and per edit the values replaced, the characters before and after, the tokens saved."""
 
     text: str
-    made: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    made: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
 
 
 PLACE = ("field", "value", "prose")
@@ -150,7 +152,7 @@ class _Texts:
             mine = plain.filter(pl.col("prose") == prose)["value"]
             self.learn(pl.concat([mine, pl.Series(sorted(within), dtype=pl.String)]).unique(), prose)
         cells: list[tuple[str, str, bool, str]] = []
-        made: list[tuple[str, str, bool, str, int, int, int]] = []
+        made: list[tuple[str, str, bool, str, int, int, int, int]] = []
         for prose, known in self.changed.items():
             old = pl.DataFrame({"value": list(known)}, schema={"value": pl.String})
             for name, value in (
@@ -195,8 +197,9 @@ class _Texts:
             change = known.setdefault(original, _Change(""))
             change.text = text
             count = len(edit.find(was)) if isinstance(edit, Redaction) else 1
-            earlier = change.made.get(edit.use, (0, len(was), 0))
-            change.made[edit.use] = (earlier[0] + count, earlier[1], len(text))
+            earlier = change.made.get(edit.use, (0, len(was), 0, 0))
+            saved = earlier[3] + tokens_saved(was, text)
+            change.made[edit.use] = (earlier[0] + count, earlier[1], len(text), saved)
 
     def of(self, text: str, prose: bool) -> str:
         """The final form of a text."""
@@ -230,11 +233,11 @@ def _suspects(texts: pl.Series, edits: Sequence[Edit]) -> npt.NDArray[np.bool_]:
 
 
 def _summed(changes: Iterable[_Change]) -> dict[str, list[int]]:
-    """Edit -> values replaced and characters before and after, over several texts of one field."""
+    """Edit -> values replaced, characters before and after and tokens saved, over several texts of one field."""
     total: dict[str, list[int]] = {}
     for change in changes:
         for edit, numbers in change.made.items():
-            total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0]), numbers, strict=True)]
+            total[edit] = [a + b for a, b in zip(total.get(edit, [0, 0, 0, 0]), numbers, strict=True)]
     return total
 
 

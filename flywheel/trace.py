@@ -245,7 +245,9 @@ def _screened(catalog: "Catalog", calls: Sequence[Fact]) -> list[Fact]:
     kept = {r["id"]: r for r in _in(catalog, "SELECT id, digest, undesired FROM screened WHERE id IN", ids)}
     no = {r["id"]: r for r in _in(catalog, "SELECT id, digest, reasons FROM screened_rejected WHERE id IN", ids)}
     edits = _in(
-        catalog, "SELECT id, message, field, edit, count, chars_before, chars_after FROM edits WHERE id IN", ids
+        catalog,
+        "SELECT id, message, field, edit, count, chars_before, chars_after, tokens_saved FROM edits WHERE id IN",
+        ids,
     )
     steps: list[Fact] = []
     for call in calls:

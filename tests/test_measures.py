@@ -18,7 +18,7 @@ from flywheel.measures import MEASURES
 from flywheel.policy import Policy
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message
-from flywheel.rewriting import RESIDUE, every_redaction, residue
+from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -39,7 +39,7 @@ RAW = {"conversations": CONVERSATIONS, "feedback": FEEDBACK, "quarantine": QUARA
 CALLS = {"rows": CONVERSATIONS, "set_aside": SET_ASIDE}
 EVENTS = {"rows": FEEDBACK, "set_aside": SET_ASIDE}
 LABELLED = {"rows": LABELS, "comparisons": COMPARISONS, "ledger": LEDGER}
-EDITS = pl.Schema({"id": pl.String, "message": pl.Int32, "field": pl.String, "edit": pl.String, "count": pl.Int32})
+EDITS = EDITS_MADE
 SCREENED = {
     "rows": pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)}),
     "rejected": REJECTED,

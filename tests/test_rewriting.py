@@ -11,9 +11,11 @@ from flywheel.edits.redact_email import RedactEmail
 from flywheel.edits.redact_phone import RedactPhone
 from flywheel.edits.redact_rrn import RedactRrn
 from flywheel.edits.redact_secret import RedactSecret
+from flywheel.edits.strip_html import StripHtml
 from flywheel.edits.trim_whitespace import TrimWhitespace
 from flywheel.records import CONVERSATIONS, digests, message
 from flywheel.rewriting import EDITS_MADE, residue, rewrite, rewrite_text
+from flywheel.signals.tokens import count
 from tests.build import chat, rows
 
 SECRET = b"k" * 32
@@ -35,7 +37,7 @@ def test_content_and_digests_change_together():
     assert after.select(*expected).row(0, named=True) == expected
     assert after["id"].to_list() == ["s:1"]
     assert made.schema == EDITS_MADE
-    assert made.sort("message").rows() == [
+    assert made.drop("tokens_saved").sort("message").rows() == [
         ("s:1", 0, "content", "redact_email", 1, 12, 5 + len(TOKEN)),
         ("s:1", 1, "content", "redact_email", 2, 25, 11 + 2 * len(TOKEN)),
     ]
@@ -270,3 +272,25 @@ def test_a_call_and_its_result_keep_one_id_and_the_tools_offered_are_rewritten_t
     assert made.filter(pl.col("field") == "tools").select("message", "count").row(0) == (-1, 1)
     assert residue(after, [EMAIL])["count"].to_list() == [0]
     assert residue(before, [EMAIL])["count"].to_list() == [3]
+
+
+def test_row_149_fenced_tags_are_kept_others_removed_and_the_tokens_told() -> None:
+    kept = '```html\n<div class="x">kept</div>\n```'
+    before = f"<p>Great  <b>phone</b></p>\n\n\n<div>outside</div>\n\n{kept}"
+    frame = chat("user: hi", f"assistant: {before}", id="s:1")
+    clean, made = rewrite(frame, [StripHtml(), TrimWhitespace()], SECRET)
+    after = clean["messages"][0][1]["content"]
+    assert kept in after
+    assert "<" not in after.replace(kept, "")
+    assert made["tokens_saved"].sum() == count(before) - count(after) > 0
+    assert made["chars_before"][0] - made["chars_after"][-1] == len(before) - len(after)
+    assert frame["messages"][0][1]["content"] == before, "what came in stays as it was"
+
+
+def test_row_150_the_strict_rule_asks_for_the_check_digit() -> None:
+    texts = pl.Series(["900101-1234568", "900101-1234567"])
+    strict, loose = (rewrite_text(texts, [RedactRrn(strict=s)], SECRET).to_list() for s in (True, False))
+    assert strict[0].startswith("[RRN_")
+    assert strict[1] == "900101-1234567"
+    assert all(t.startswith("[RRN_") for t in loose)
+    assert loose[0] == strict[0]
