@@ -299,7 +299,7 @@ def _curated(catalog: "Catalog", parents: Sequence[str]) -> list[Fact]:
         catalog,
         "SELECT instead, list(id ORDER BY id) AS ids FROM curated_rejected WHERE instead IN",
         parents,
-        "GROUP BY instead ORDER BY instead",
+        "AND NOT list_contains(reasons, 'shared_passages') GROUP BY instead ORDER BY instead",
     ):
         steps.append(
             {

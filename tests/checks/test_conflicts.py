@@ -113,6 +113,11 @@ def test_row_139_passages_said_before_within_and_across(ran: tuple[Home, Ran]) -
     assert sorted(edits) == [(f"openai_chat:req_{n}", "drop_repeated_paragraphs") for n in (5, 6)]
     # Of 2, 3 and 4, which all hold one sentence, the newest keeps it; 2 has enough of its own.
     assert rejected(home, "curated") == {"3": (["shared_passages"], "openai_chat:req_4")}
+    with Catalog.open(home) as catalog:
+        told = [s["what"] for s in catalog.why("req_3")["steps"]]
+        kept = [s["what"] for s in catalog.why("req_4")["steps"]]
+    assert any(t.startswith("shared_passages: openai_chat:req_4 is kept instead (similarity 0.9") for t in told)
+    assert not any("duplicate" in t for t in kept)
 
 
 def test_row_148_two_ids_of_one_person_are_on_one_side(ran: tuple[Home, Ran]) -> None:
