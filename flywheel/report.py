@@ -48,7 +48,8 @@ def _verdict(told: Fact) -> RenderableType:
     for fault in told["faults"]:
         text.append(f"  ✗ {plain(fault)}\n", style="red")
     if told["not_judged"]:
-        text.append(f"  Not judged in a trial: {', '.join(told['not_judged'])}.\n", style="dim")
+        names = dict.fromkeys(c.partition(" · ")[2] for c in told["not_judged"])
+        text.append(f"  Not judged in a trial: {', '.join(names)}.\n", style="dim")
     return text
 
 

@@ -26,6 +26,7 @@ from flywheel.mix import stable_order
 from flywheel.raw import RawFile, RawStore, lines
 from flywheel.recipe import Recipe
 from flywheel.snapshots import StoredPart, replace_synced
+from flywheel.targets import NOT_IN_A_TRIAL
 
 if TYPE_CHECKING:
     from flywheel.home import Home
@@ -36,8 +37,10 @@ PACKED = (".gz", ".zst", ".parquet")
 BOM = b"\xef\xbb\xbf"
 
 OF_SIZE: Mapping[str, tuple[str, ...]] = {
+    "conversations": ("ids_mean_one_thing", "no_call_dominates"),
     "labels": ("feedback_is_fresh", "feedback_finds_its_call"),
     "curated": ("logs_repeat_little", "no_prompt_dominates"),
+    "conflicts": ("answers_agree",),
     "review": ("queue_is_short",),
     "set": (
         "set_is_large_enough",
@@ -47,7 +50,9 @@ OF_SIZE: Mapping[str, tuple[str, ...]] = {
         "validation_is_large_enough",
     ),
 }
-"""Checks whose number depends on how many rows there are, or on rows that are not in the sample: a trial cannot judge them."""
+"""Checks whose number depends on how many rows there are, or on rows that are not in the sample: a trial cannot judge them.
+
+Copies and contradictions of a sampled row are mostly not in the sample, so few of them there say nothing."""
 
 UNJUDGED = Unjudged(severity="off")
 
@@ -223,11 +228,16 @@ def conclude(home: "Home", area: "Home", result: Mapping[str, Any]) -> dict[str,
         "engine": ENGINE,
         "passed": bool(result["success"]) and not faults,
         "faults": faults,
-        "not_judged": sorted(f"{c['asset']} · {c['name']}" for c in result["checks"] if c["severity"] == "off"),
+        "not_judged": sorted(f"{c['asset']} · {c['name']}" for c in result["checks"] if _unsaid(c)),
         **marks,
     }
     replace_synced(home.path / VERDICT, orjson.dumps(verdict, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     return verdict
+
+
+def _unsaid(check: Mapping[str, Any]) -> bool:
+    """Whether a check is off for the trial, and not because the recipe declares it so."""
+    return check["severity"] == "off" and str(check["summary"]).lower().startswith(NOT_IN_A_TRIAL)
 
 
 def verdict_of(home: "Home") -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from flywheel.errors import Untried
 from flywheel.home import Home
 from flywheel.inbox import take
 from flywheel.recipe import parse_recipe
-from flywheel.targets import TARGETS, set_targets, wanted
+from flywheel.targets import NOT_IN_A_TRIAL, TARGETS, set_targets, wanted
 from flywheel.trial import OF_SIZE, on_trial, prepare, refuse_untried, sample, verdict_of
 from tests.homes import RECIPE, Ran, call, drop, small_home, thumb
 
@@ -116,9 +116,9 @@ def test_the_area_holds_the_lines_whatever_the_file_was(tmp_path: Path, name: st
 def test_checks_of_size_are_not_judged_and_never_pass_silently() -> None:
     tried = on_trial(parse_recipe(RECIPE + '[set.check.every_cell_is_covered]\nseverity = "off"\n'), 12)
     first, second = tried.sets
-    off = {t.name: t.off_because for t in set_targets(first) if t.severity == "off"}
-    assert set(off) == set(OF_SIZE["set"])
-    assert set(off.values()) == {"not judged in a trial, for it depends on how many rows there are"}
+    off = {t.name for t in set_targets(first) if t.off_because == NOT_IN_A_TRIAL}
+    assert off == set(OF_SIZE["set"])
+    assert all(t.severity == "off" for t in set_targets(first) if t.name in off)
     assert {t.name: t.off_because for t in set_targets(second)}["every_cell_is_covered"] == "declared off in the recipe"
     assert first.examples == 12
     labels = {t.name: t.severity for t in wanted("labels", tried.check["labels"])}
@@ -126,6 +126,9 @@ def test_checks_of_size_are_not_judged_and_never_pass_silently() -> None:
 
 
 def test_every_check_of_size_is_a_check() -> None:
+    """And every check that asks for a number of rows is one of size."""
+    asks = {(a, t.name) for a, ts in TARGETS.items() for t in ts if t.unit == "count" and (t.min or t.max)}
+    assert asks <= {(asset, name) for asset, names in OF_SIZE.items() for name in names}
     assert all(name in {t.name for t in TARGETS[asset]} for asset, names in OF_SIZE.items() for name in names)
 
 
@@ -145,6 +148,13 @@ def test_row_124_a_trial_runs_everything_and_touches_nothing(tmp_path: Path) -> 
     assert (home.path / "trial" / "exports" / "answers" / "current" / "train.jsonl").exists()
     assert next(s for s in made["stages"] if s["name"] == "conversations")["rows_out"] == 12
     summaries = {c["name"]: c["summary"] for c in made["checks"] if c["asset"] == "answers"}
+    assert set(made["trial"]["not_judged"]) == {
+        f"{a} · {name}"
+        for asset, names in OF_SIZE.items()
+        if asset != "conflicts"  # nothing asks for them here
+        for a in (("answers", "verdicts") if asset == "set" else (asset,))
+        for name in names
+    }
     assert summaries["set_is_large_enough"].startswith(
         "Not judged in a trial, for it depends on how many rows there are"
     )
