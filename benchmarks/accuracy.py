@@ -9,6 +9,7 @@ The logs are a replay of real conversations with faults of production put in, ma
 import argparse
 import gzip
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,12 +30,34 @@ from flywheel.rewriting import rewrite
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.language import Language
+from flywheel.signals.toxicity import Toxicity, score
 from flywheel.snapshots import Snapshot
 from flywheel.stages import ingest
 
 BENCHMARKS = ("gsm8k_test.jsonl.gz", "humaneval.jsonl.gz", "mt_bench_questions.jsonl")
 KINDS = {"email": "redact_email", "phone": "redact_phone", "card": "redact_card", "api_key": "redact_secret"}
 """What the replay calls a value -> the edit that is to redact it."""
+KOREAN = (
+    (
+        "제 주소는 {서울특별시 강남구 테헤란로 152}이고 연락처는 {010-1234-5678}입니다.",
+        ("redact_address", "redact_phone"),
+    ),
+    ("{경기도 성남시 분당구 판교역로 166}으로 보내 주세요. 문의 {02-123-4567}", ("redact_address", "redact_phone")),
+    ("{부산광역시 해운대구 우동 1408-5}에 삽니다. 메일은 {minsu@example.kr}", ("redact_address", "redact_email")),
+    ("주민등록번호 {900101-1234568}, 휴대폰 {01098765432}", ("redact_rrn", "redact_phone")),
+    ("{마포구 월드컵북로 396} 앞에서 {0507-1234-5678}로 전화했어요", ("redact_address", "redact_phone")),
+    ("사업자등록번호는 {124-81-00998}이고 대표번호는 {1588-1234}입니다", ("redact_krn", "redact_phone")),
+    ("우편번호 {06236}, {강남구 역삼동 825-20번지}", ("redact_address", "redact_address")),
+    ("{031 123 4567} 또는 {+82 10-1234-5678}로 연락 주세요", ("redact_phone", "redact_phone")),
+    ("회의는 2026년 11월 24일 10시 30분에 3층에서 2시간 동안 합니다.", ()),
+    ("친구 집으로 2번 갔다가 다시 학교로 3시에 왔다. 1,234,567원을 냈다.", ()),
+    ("버전 3.11.9에서 12345678건을 처리하고 1800-1500=300을 얻었다.", ()),
+    ("주문번호 20261124-0001234, 제품번호 KR12-3456-AB", ()),
+)
+"""Korean sentences, with braces around each value, and the edit that is to find it."""
+PLAIN = ("benchmarks/gsm8k_test.jsonl.gz", "sft/gsm8k_train_A.jsonl.gz", "benchmarks/humaneval.jsonl.gz")
+"""Mathematics and code: full of numbers, and no personal data in them."""
+TOXIC = 0.7
 LABELS = {
     "EMAIL_ADDRESS": "redact_email",
     "PHONE_NUMBER": "redact_phone",
@@ -42,6 +65,8 @@ LABELS = {
     "IBAN_CODE": "redact_iban",
     "US_SSN": "redact_ssn",
     "IP_ADDRESS": "redact_ip",
+    "STREET_ADDRESS": "redact_address",
+    "PERSON": "redact_name",
 }
 """What the labelled sentences call a span -> the edit that is to find it."""
 
@@ -104,15 +129,89 @@ def labelled_values(data: Path) -> Iterator[Score]:
     for label, use in LABELS.items():
         edit = EDITS[use](use=use)
         assert isinstance(edit, Redaction)
+        if edit.absent() is not None:
+            continue
         truth = recalled = found = right = 0
         for sentence in sentences:
-            wanted = [s for s in sentence["spans"] if s["type"] == label]
+            # The labels cut a house number or a ZIP code off its street; alone it is a number like any other.
+            alike = [
+                s
+                for s in sentence["spans"]
+                if s["type"] == label or (label == "STREET_ADDRESS" and s["type"] == "ZIP_CODE")
+            ]
+            wanted = [
+                s for s in alike if not (use == "redact_address" and sentence["text"][s["start"] : s["end"]].isdigit())
+            ]
             values = edit.find(sentence["text"])
             places = [(at, at + len(v)) for v in values if (at := sentence["text"].find(v)) >= 0]
             truth, found = truth + len(wanted), found + len(places)
             recalled += sum(any(a < s["end"] and b > s["start"] for a, b in places) for s in wanted)
-            right += sum(any(a < s["end"] and b > s["start"] for s in wanted) for a, b in places)
+            right += sum(any(a < s["end"] and b > s["start"] for s in alike) for a, b in places)
         yield Score(f"{label}, labelled sentences", truth, recalled, found, right, use)
+
+
+def korean_values() -> Iterator[Score]:
+    """Values in Korean sentences, all kinds together."""
+    edits = {
+        use: EDITS[use](use=use)
+        for use in ("redact_address", "redact_phone", "redact_email", "redact_rrn", "redact_krn")
+    }
+    truth = recalled = found = 0
+    for marked, uses in KOREAN:
+        values = re.findall(r"\{([^}]*)\}", marked)
+        text = re.sub(r"[{}]", "", marked)
+        told = {use: edit.find(text) for use, edit in edits.items() if isinstance(edit, Redaction)}
+        truth, found = truth + len(values), found + sum(map(len, told.values()))
+        recalled += sum(value in told[use] for value, use in zip(values, uses, strict=True))
+    yield Score(
+        "Korean addresses, phone, e-mail, resident and business numbers", truth, recalled, found, recalled, "five edits"
+    )
+
+
+def plain_numbers(data: Path) -> Iterator[Score]:
+    """What the edits take for personal data in texts that hold none."""
+    texts = {v for file in PLAIN for r in records(data / file) for v in r.values() if isinstance(v, str)}
+    edits = [
+        e
+        for cls in EDITS.values()
+        if issubclass(cls, Redaction) and not cls.on_request
+        for e in [cls.model_validate({})]
+    ]
+    found = {
+        e.use: sum(len(e.find(t)) for t in pl.Series(sorted(texts)).gather(e.suspects(pl.Series(sorted(texts)))))
+        for e in edits
+    }
+    told = ", ".join(f"{use} {n}" for use, n in found.items() if n) or "nothing"
+    yield Score(f"{len(texts):,} texts of mathematics and code", 0, 0, 0, 0, f"found: {told}")
+
+
+def toxicity(data: Path) -> Iterator[Score]:
+    """Texts that people called offensive. The model was trained on the first of the three, so that says little."""
+    tweets = [(r["text"], r["cls"] != 2) for r in records(data / "toxicity" / "davidson_A.jsonl.gz")]
+    said: dict[tuple[str, str], list[float]] = {}
+    words: dict[tuple[str, str], str] = {}
+    for r in records(data / "annotators" / "convabuse_A.jsonl.gz"):
+        said.setdefault((r["conv_id"], r["example_no"]), []).append(float(r["severity"]))
+        words[r["conv_id"], r["example_no"]] = r["user"] or ""
+    turns = [(words[k], sum(v) < 0) for k, v in said.items()]
+    korean = [(r["comments"], r["hate"] != "none") for r in records(data / "toxicity" / "korean_hate_dev.jsonl.gz")]
+    for name, group in (
+        ("tweets (Davidson, training data)", tweets),
+        ("turns to chat bots (ConvAbuse)", turns),
+        ("Korean comments", korean),
+    ):
+        scores = score(pl.Series([text for text, _ in group], dtype=pl.String), Toxicity().min_known)
+        hits = (scores >= TOXIC).fill_null(False).to_list()
+        both = sum(hit and bad for hit, (_, bad) in zip(hits, group, strict=True))
+        judged = len(group) - scores.null_count()
+        yield Score(
+            f"offensive {name}",
+            sum(bad for _, bad in group),
+            both,
+            sum(hits),
+            both,
+            f"toxicity >= {TOXIC}; {judged:,} of {len(group):,} judged",
+        )
 
 
 def languages(data: Path) -> Iterator[Score]:
@@ -245,13 +344,16 @@ def main() -> None:
         scores = [
             *planted_values(rows, manifest["pii"], home.secret),
             *labelled_values(given.data),
+            *korean_values(),
+            *plain_numbers(given.data),
+            *toxicity(given.data),
             *languages(given.data),
             *decontamination(rows, manifest["contaminated"], given.data),
             *malformed(files, manifest["malformed_requests"] + manifest["malformed_feedback"]),
             *duplicates(rows, conversations.scan("set_aside").collect(), manifest),
         ]
     print("| What | In truth | Recall | Precision | By |\n| --- | ---: | ---: | ---: | --- |")
-    print("\n".join(score.line() for score in scores))
+    print("\n".join(one.line() for one in scores))
 
 
 if __name__ == "__main__":
