@@ -3,6 +3,7 @@
 Dagster stores it with every event, several times over, so it stays below 10 KB; columns are told once, by the definition.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
@@ -13,11 +14,13 @@ import polars as pl
 
 from flywheel import clusters, plots
 from flywheel.catalog import Catalog
+from flywheel.scorecard import scorecard
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import Release
 from flywheel.waterfall import waterfall
 
 ROWS, FEW = 12, 5
+TOLD = {True: "yes", False: "no", None: "not judged"}
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Shown = dict[str, dg.MetadataValue]
 Figure = Callable[[Snapshot, Sequence[Snapshot]], str]
@@ -303,6 +306,9 @@ def describe_release(made: Release) -> Shown:
         "newly_written": dg.MetadataValue.bool(made.fresh),
         "files": table_of(pl.DataFrame(files)),
     }
+    if (manifest := made.path / "manifest.json").exists():
+        traits = scorecard(json.loads(manifest.read_bytes())["checks"])
+        shown["scorecard"] = table_of(pl.DataFrame([t | {"holds": TOLD[t["holds"]]} for t in traits]))
     if made.remarks:
         shown["remarks"] = dg.MetadataValue.text("\n".join(made.remarks)[:1000])
     return shown

@@ -1,9 +1,10 @@
 """Checks on curation."""
 
 import dagster as dg
+import polars as pl
 
 from checks.shape import bounds, judged
-from flywheel import measures
+from flywheel import measures, traits
 from flywheel.recipe import Recipe
 
 
@@ -13,13 +14,23 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
         judged(
             "screened",
             bounds(recipe, "screened"),
-            lambda h: measures.screened(
-                h.store.head("screened"), h.store.head("conversations"), recipe.redactions, recipe.policy
+            lambda h: pl.concat(
+                [
+                    measures.screened(
+                        h.store.head("screened"), h.store.head("conversations"), recipe.redactions, recipe.policy
+                    ),
+                    traits.measured(recipe.trait, h.store, "screened"),
+                ]
             ),
         ),
         judged(
             "curated",
             bounds(recipe, "curated"),
-            lambda h: measures.curated(h.store.head("curated"), h.store.head("screened")),
+            lambda h: pl.concat(
+                [
+                    measures.curated(h.store.head("curated"), h.store.head("screened")),
+                    traits.measured(recipe.trait, h.store, "curated"),
+                ]
+            ),
         ),
     ]

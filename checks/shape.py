@@ -37,8 +37,8 @@ def judged(
 
 
 def bounds(recipe: Recipe, asset: str) -> list[Target]:
-    """The targets of an asset that is not a set."""
-    return wanted(asset, recipe.check.get(asset, {}))
+    """The targets of an asset that is not a set, and the recipe's own traits of it."""
+    return [*wanted(asset, recipe.check.get(asset, {})), *(t.target for t in recipe.trait if t.of == asset)]
 
 
 def spec(asset: str, target: Target) -> dg.AssetCheckSpec:

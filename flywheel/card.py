@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flywheel.scorecard import scorecard
+
 SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -185,7 +187,15 @@ def _checks(manifest: Mapping[str, Any]) -> str:
         ]
         for c in manifest["checks"]
     ]
-    return "## Checks\n\n" + _table(["result", "check", "found"], rows) if rows else ""
+    if not rows:
+        return ""
+    traits = [[_plain(t["trait"]), _holds(t), _plain(t["found"])] for t in scorecard(manifest["checks"]) if t["judged"]]
+    traits_told = "## Scorecard\n\n" + _table(["trait", "holds", "found"], traits) + "\n\n" if traits else ""
+    return traits_told + "## Checks\n\n" + _table(["result", "check", "found"], rows)
+
+
+def _holds(trait: Mapping[str, Any]) -> str:
+    return f"{'yes' if trait['holds'] else 'no'}: {trait['passed']} of {trait['judged']} checks"
 
 
 def _limits(manifest: Mapping[str, Any]) -> str:

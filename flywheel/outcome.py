@@ -7,6 +7,7 @@ import polars as pl
 
 from flywheel.errors import SnapshotMissing
 from flywheel.home import Home
+from flywheel.scorecard import scorecard
 from flywheel.snapshots import Snapshot
 from flywheel.stages.export import current
 from flywheel.waterfall import waterfall
@@ -17,7 +18,7 @@ STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screen
 def outcome(
     home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]
 ) -> dict[str, Any]:
-    """`{success, run_id, stages[], waterfall[], sets[], checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
+    """`{success, run_id, stages[], waterfall[], sets[], scorecards{}, checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
     refused = {c["asset"] for c in checks if c["blocking"] and not c["passed"]}
@@ -28,6 +29,7 @@ def outcome(
         "stages": [s | {"behind": name in late} for name in STAGES if (s := stage(home, name)) is not None],
         "waterfall": waterfall(*[there for name in ("screened", "curated") if (there := made(home, name)) is not None]),
         "sets": [judged(set_outcome(home, w.name, w.use), refused) | {"behind": w.name in late} for w in recipe.sets],
+        "scorecards": {w.name: of_set(w.name, checks, [t.name for t in recipe.trait]) for w in recipe.sets},
         "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
         "errors": list(errors),
     }
@@ -39,6 +41,12 @@ def made(home: Home, name: str) -> Snapshot | None:
         return home.store.head(name)
     except SnapshotMissing:
         return None
+
+
+def of_set(name: str, checks: Sequence[dict[str, Any]], own: Sequence[str]) -> list[dict[str, Any]]:
+    """The scorecard of a set: its own checks, and those of everything it is drawn from."""
+    about = {name, f"{name}_release", *STAGES}
+    return scorecard([c for c in checks if c["asset"] in about], own)
 
 
 def judged(made: dict[str, Any], refused: set[str]) -> dict[str, Any]:

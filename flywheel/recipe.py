@@ -28,6 +28,7 @@ from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.person import Person
+from flywheel.traits import Trait
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):
@@ -63,6 +64,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
     filter: tuple[AnyFilter, ...] = ()
+    trait: tuple[Trait, ...] = ()
+    """Traits of one's own, each a check."""
     set: tuple[AnySet, ...] = ()
     review: tuple[AnyBatch, ...] = ()
     """Batches of rows that a person should look at next, because their answer teaches most."""
@@ -74,6 +77,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         """Every signal that is measured, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
         read = {column for op in self.filter for column in op.needs}
+        read |= {column for trait in self.trait for column in trait.where.reads}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
             (named.get(use) or cls(use=use)).after(self.edit, self.policy)
@@ -231,6 +235,7 @@ def _faults(recipe: Recipe) -> list[str]:
             if column not in alone:
                 faults.append(f'filter.{i}.{op.use} needs the column "{column}", {_nobody_gives(column, alone)}')
     faults += [f"edit.{i}.{op.use}: {why}" for i, op in enumerate(recipe.edit) if (why := op.absent())]
+    faults += _trait_faults(recipe, alone)
     faults += _benchmark_faults(recipe)
     if recipe.curate.max_passage_share is not None and "passage_share" not in given:
         faults.append(
@@ -261,6 +266,17 @@ def _faults(recipe: Recipe) -> list[str]:
         else:
             faults += [f"check.{asset}{fault}" for fault in _check_faults(bounds, targets.names(asset))]
     return faults
+
+
+def _trait_faults(recipe: Recipe, given: Sequence[str]) -> Iterator[str]:
+    """Traits that read what nobody gives, or have the name of another check of their dataset."""
+    names = [(t.of, t.name) for t in recipe.trait]
+    for i, trait in enumerate(recipe.trait):
+        for column in trait.where.reads:
+            if column not in given:
+                yield f'trait.{i}.{trait.name} needs the column "{column}", {_nobody_gives(column, given)}'
+        if trait.name in targets.names(trait.of) or names.count((trait.of, trait.name)) > 1:
+            yield f'trait.{i}: the name "{trait.name}" is that of another check of {trait.of}; choose another.'
 
 
 def _nobody_gives(column: str, given: Sequence[str]) -> str:
