@@ -29,7 +29,6 @@ from measure import medians, run
 
 SHORT = 20.0
 """Seconds of processor time up to which a piece of work is repeated."""
-ROUNDS = 3
 NEAR = {
     "near": ("", "flywheel", "yes, compared exactly"),
     "exact": ("", "exact join (the truth)", "yes, compared exactly"),
@@ -63,8 +62,9 @@ WHAT = {
 class Bench:
     """One run: where the data lies, where things are made, how large."""
 
-    def __init__(self, data: Path, work: Path, threshold: float, limit: float) -> None:
-        self.data, self.work, self.threshold, self.limit = data, work.resolve(), threshold, limit
+    def __init__(self, data: Path, work: Path, threshold: float, limit: float, rounds: int) -> None:
+        self.data, self.work, self.threshold = data, work.resolve(), threshold
+        self.limit, self.rounds = limit, rounds
         self.costs: dict[str, float] = {}
         """Seconds for the calls of the smallest size, by step and tool, for the last table."""
         self.failures: dict[str, str] = {}
@@ -90,12 +90,12 @@ class Bench:
         return run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
 
     def in_turn(self, works: Mapping[str, tuple[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Each work (its environment and what it is given) once or, where it is short, three times in turn.
+        """Each work (its environment and what it is given) once or, where it is short, several times in turn.
 
         A work that fails is left out; stderr and `failures` say why.
         """
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in works}
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             for name, (environment, given) in works.items():
                 if name not in self.failures and (not runs[name] or runs[name][0]["cpu"] < SHORT):
                     progress(name)
@@ -376,10 +376,11 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=float, default=600.0, help="seconds a tool may take; a slower one gets fewer texts"
     )
+    parser.add_argument("--rounds", type=int, default=3, help="how often short work is done")
     given = parser.parse_args()
     if not (given.data / "benchmarks").is_dir():
         parser.error(f"{given.data} holds no benchmarks. Name the folder of staged conversations with --data.")
-    bench = Bench(given.data, given.work, given.threshold, given.limit)
+    bench = Bench(given.data, given.work, given.threshold, given.limit, given.rounds)
     wanted = set(given.only.split(","))
     print(f"{dt.date.today():%-d %B %Y}; {os.cpu_count()} cores, Python {platform.python_version()}, {_processor()}\n")
     parts = {
