@@ -179,9 +179,10 @@ def texts(given: Any) -> Iterator[Any]:
     Writes them to `texts` and, one a line, to `lines`; to `words` with one space between two words and nothing else. Calls that
     have no words are left out.
     """
-    found: list[str] = []
+    frames = []
     yield
     for path in given["files"]:
+        found: list[str] = []
         for line in Path(path).read_bytes().split(b"\n"):
             try:
                 call = orjson.loads(line)
@@ -193,8 +194,8 @@ def texts(given: Any) -> Iterator[Any]:
                 continue
             asked = asked if isinstance(asked, str) else "\n".join(p["text"] for p in asked)
             found.append(f"{asked}\n{reply or ''}")
-    frame = pl.DataFrame({"text": found}).with_columns(words=words.words(pl.Series(found)).list.join(" "))
-    frame = frame.filter(pl.col("words") != "")
+        frames.append(pl.DataFrame({"text": found}).with_columns(words=words.words(pl.Series(found)).list.join(" ")))
+    frame = pl.concat(frames).filter(pl.col("words") != "")
     frame.select("text").write_parquet(given["texts"])
     for column, name in (("text", "lines"), ("words", "words")):
         with Path(given[name]).open("wb") as lines:

@@ -62,9 +62,9 @@ WHAT = {
 class Bench:
     """One run: where the data lies, where things are made, how large."""
 
-    def __init__(self, data: Path, work: Path, threshold: float, limit: float, rounds: int) -> None:
+    def __init__(self, data: Path, work: Path, threshold: float, limit: float, rounds: int, tools: set[str]) -> None:
         self.data, self.work, self.threshold = data, work.resolve(), threshold
-        self.limit, self.rounds = limit, rounds
+        self.limit, self.rounds, self.tools = limit, rounds, tools
         self.costs: dict[str, float] = {}
         """Seconds for the calls of the smallest size, by step and tool, for the last table."""
         self.failures: dict[str, str] = {}
@@ -87,7 +87,10 @@ class Bench:
     def run(self, name: str, given: Any, environment: str = "") -> dict[str, Any]:
         """One piece of work, ours or another's."""
         python = python_of(environment, self.work) if environment else Path(sys.executable)
-        return run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
+        found = run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
+        with (self.work / "runs.jsonl").open("a") as runs:  # what was measured, should the whole not come to its end
+            runs.write(json.dumps({"at": f"{dt.datetime.now():%F %T}", "work": name} | found | {"result": None}) + "\n")
+        return found
 
     def in_turn(self, works: Mapping[str, tuple[str, Any]]) -> dict[str, dict[str, Any]]:
         """Each work (its environment and what it is given) once or, where it is short, several times in turn.
@@ -138,6 +141,8 @@ def near(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
     for size in sizes:
         left = {}
         for name, (environment, _, _) in NEAR.items():
+            if name not in bench.tools:
+                continue
             fitting = size
             while name in speed and fitting * speed[name] > bench.limit:
                 fitting //= 2
@@ -376,11 +381,14 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=float, default=600.0, help="seconds a tool may take; a slower one gets fewer texts"
     )
+    parser.add_argument(
+        "--tools", default=",".join(NEAR), help="contestants at near duplicates, with commas between them"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="how often short work is done")
     given = parser.parse_args()
     if not (given.data / "benchmarks").is_dir():
         parser.error(f"{given.data} holds no benchmarks. Name the folder of staged conversations with --data.")
-    bench = Bench(given.data, given.work, given.threshold, given.limit, given.rounds)
+    bench = Bench(given.data, given.work, given.threshold, given.limit, given.rounds, set(given.tools.split(",")))
     wanted = set(given.only.split(","))
     print(f"{dt.date.today():%-d %B %Y}; {os.cpu_count()} cores, Python {platform.python_version()}, {_processor()}\n")
     parts = {
