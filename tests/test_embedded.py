@@ -39,7 +39,7 @@ def test_no_raw_value_leaves_the_machine(server, tmp_path):
     signal = next(s for s in read_recipe(tmp_path / "recipe.toml").signals if s.use == "semantic_duplicate")
     frame = rows(
         chat("user: I am kim@corp.example, help", f"assistant: Use {KEY} then", id="s:1"),
-        chat("user: mail", {"role": "assistant", "tool_calls": CALL}, id="s:2"),
+        chat("user: mail", {"role": "assistant", "content": "Mail kim@corp.example"}, id="s:2"),
         chat("user: I am lee@corp.example, help", f"assistant: Use {KEY} then", id="s:3"),
     )
     sketches = signal.sketch(frame.lazy()).collect()
@@ -79,7 +79,10 @@ def test_forbidden_fields_and_rows_without_consent_stay_here(server):
     call = CALL.replace("to", "gender").replace("kim", "female")
     frame = rows(
         chat(
-            "user: said with consent", {"role": "assistant", "tool_calls": call}, id="s:1", metadata='{"consent": true}'
+            "user: said with consent",
+            {"role": "assistant", "content": "ok", "extra": call},
+            id="s:1",
+            metadata='{"consent": true}',
         ),
         chat("user: said without", "assistant: ok", id="s:2", metadata='{"consent": false}'),
         chat("user: said in silence", "assistant: ok", id="s:3"),

@@ -138,6 +138,9 @@ class Anomaly(Embedded, frozen=True):
             told["distance"][there] = (1.0 - vectors @ middle / max(float(np.linalg.norm(middle)), 1e-9)).round(6)
         names = list(told)
         away = np.stack([_deviations(told[name], MARKS[name][0]) for name in names], axis=1)
+        # Of a few letters, shares say little; only how few they are is sure.
+        read = rows["codes"].list.len().to_numpy().astype(np.float64)
+        away[:, [n != "length" for n in names]] *= (read / (read + 32.0))[:, None]
         most = np.abs(away).argmax(axis=1)
         why = [MARKS[names[at]][1 if away[row, at] > 0 else 2] for row, at in enumerate(most.tolist())]
         score = np.sqrt((away**2).sum(axis=1)).round(4)

@@ -29,7 +29,8 @@ class SemanticDuplicate(Embedded, frozen=True):
 
     `semantic_group` is the smallest id of the group, a row's own where it is alone; `semantic_similarity` the highest cosine
     to another member, null where it is alone. Every pair is compared exactly. Of long texts only the beginnings of input and
-    reply are compared, `characters` of each.
+    reply are compared, half of `characters` each. Calls of tools and answers to their results are alone: their form is alike
+    where what they do is not.
     """
 
     use: Literal["semantic_duplicate"] = "semantic_duplicate"
@@ -61,9 +62,10 @@ class SemanticDuplicate(Embedded, frozen=True):
         system = pl.col("messages").list.eval(told).list.join("\n").fill_null("")
         read = rows.select("id", system=system).collect()
         edited = self.edited(rows, last=2)
-        said = pl.concat_str([pl.element().struct.field(f).fill_null("") for f in ("content", "tool_calls")])
-        half = said.str.strip_chars().str.slice(0, self.characters // 2)
-        texts = edited.select(pl.col("messages").list.eval(half).list.join("\n")).to_series()
+        half = pl.element().struct.field("content").fill_null("").str.strip_chars().str.slice(0, self.characters // 2)
+        called = pl.element().struct.field("tool_calls").is_not_null() | (pl.element().struct.field("role") == "tool")
+        words = pl.when(~pl.col("messages").list.eval(called).list.any().fill_null(False))
+        texts = edited.select(words.then(pl.col("messages").list.eval(half).list.join("\n"))).to_series()
         vectors = pl.DataFrame({"id": edited["id"], "vector": stored(self.embed(texts))})
         hashes = [hashlib.blake2b(s.encode(), digest_size=8).digest() for s in read["system"].to_list()]
         return (

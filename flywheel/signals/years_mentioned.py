@@ -10,10 +10,16 @@ from flywheel.records import all_text
 
 YEAR = r"(?:1[0-9]{3}|2[01][0-9]{2})"
 MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-BEFORE = (
-    rf"(?:\b(?:in|since|from|until|till|before|after|by|around|circa|year|during|between|early|late|mid|spring|summer|autumn|fall|winter"
-    rf"|of the year|dated|act of|law of|code of|constitution of|{MONTH}(?: [0-9]{{1,2}}(?:st|nd|rd|th)?)?,?|[0-9]{{1,2}}\. ?[a-z]+)\s+|\()"
+LATE = r"(?:1[7-9][0-9]{2}|2[01][0-9]{2})"
+"""Years that need less of a sign: other numbers are seldom like them."""
+SURE = (
+    rf"\b(?:in|since|year|dated|act of|law of|code of|constitution of|circa|{MONTH}(?: [0-9]{{1,2}}(?:st|nd|rd|th)?)?,?"
+    r"|[0-9]{1,2}\. ?[a-z]+)\s+"
 )
+LIKELY = (
+    r"\b(?:from|until|till|before|after|by|around|during|between|early|late|mid|spring|summer|autumn|fall|winter)\s+"
+)
+BEFORE = rf"(?:{SURE}{YEAR}|{LIKELY}{LATE}|\({YEAR}\))"
 """What makes a number a year where it stands before it."""
 AFTER = r"(?:\s*년|年|-[01][0-9](?:-[0-3][0-9])?\b|/[01][0-9]/[0-3][0-9]\b|s\b|\s+(?:ad|bc|ce)\b)"
 """What does so where it stands after it."""
@@ -38,11 +44,12 @@ class YearsMentioned(Signal, frozen=True):
         text = all_text().fill_null("").str.to_lowercase()
         # The gate is cheap, and most texts end there.
         dated = text.str.contains(r"[12][0-9]{3}|centur|세기")
-        read = rows.select("id", text=pl.when(dated).then(text))
+        prose = text.str.replace_all(r"(?s)```.*?(?:```|$)|`[^`\n]*`", " ")
+        read = rows.select("id", text=pl.when(dated).then(prose))
         before = (
             pl.col("text")
             .str.replace_all(rf"\b({YEAR}){UNIT}", " ")
-            .str.extract_all(rf"{BEFORE}{YEAR}\b(?:\s?[-–~]\s?{YEAR}\b)?")
+            .str.extract_all(rf"{BEFORE}(?:\s?[-–~]\s?{YEAR}\b)?")
         )
         after = pl.col("text").str.extract_all(rf"\b{YEAR}{AFTER}")
         ranges = pl.col("text").str.extract_all(RANGE)

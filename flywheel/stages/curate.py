@@ -19,6 +19,7 @@ from flywheel.passages import held_before
 from flywheel.policy import NO_POLICY, Policy, drop_fields
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue, rewrite
+from flywheel.signals.semantic_duplicate import SemanticDuplicate
 from flywheel.signals.shared_passages import SharedPassages
 from flywheel.snapshots import Snapshot, StoredPart
 from flywheel.split import components
@@ -162,9 +163,8 @@ def curate(
         .collect()
     )
     rows, odd = usual(rows, max_anomaly)
-    chosen = original(
-        compared(choose(rows, keep, semantic), measurements, measures), measurements, measures, keep, max_passage_share
-    )
+    copies = spared(compared(choose(rows, keep, semantic), measurements, measures), measures)
+    chosen = original(copies, measurements, measures, keep, max_passage_share)
     chosen = pl.concat([chosen, odd], how="diagonal")
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
 
@@ -260,6 +260,20 @@ def joined(rows: pl.DataFrame) -> pl.Series:
     )
     here = pl.concat([first["alike"], first["means"]]).to_numpy()
     return pl.Series("group", components(rows.height, np.tile(np.arange(rows.height), 2), here))
+
+
+def spared(chosen: pl.DataFrame, measures: Sequence[Signal]) -> pl.DataFrame:
+    """The rows, those kept after all that mean what the row kept instead means only over a third one: a chain of meanings
+    leads anywhere."""
+    signal = next((s for s in measures if isinstance(s, SemanticDuplicate)), None)
+    if signal is None:
+        return chosen
+    by_chain = (pl.col("reasons").list.first() == signal.use) & (pl.col("similarity") < signal.same).fill_null(True)
+    return chosen.with_columns(
+        instead=pl.when(~by_chain).then("instead"),
+        similarity=pl.when(~by_chain).then("similarity"),
+        reasons=pl.when(by_chain).then(pl.lit([], dtype=pl.List(pl.String))).otherwise("reasons"),
+    )
 
 
 def preference(keep: str) -> list[pl.Expr]:

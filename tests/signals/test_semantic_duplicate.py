@@ -11,7 +11,7 @@ from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
 from flywheel.snapshots import Store
-from flywheel.stages.curate import choose
+from flywheel.stages.curate import choose, spared
 from flywheel.stages.measure import measure, relate
 from tests.build import chat, rows
 from tests.stages.test_measure import published
@@ -234,3 +234,32 @@ def test_the_similarity_told_is_the_cosine():
     told = signal.compare(sketches, pairs)
     assert told["id"].to_list() == ["s:b"]
     assert told["compared"].item() == signal.relate(sketches).collect().sort("id")["semantic_similarity"][0]
+
+
+def test_calls_of_tools_are_alone():
+    call = '[{"id":"c1","type":"function","function":{"name":"order","arguments":"{\\"item\\": \\"latte\\"}"}}]'
+    answer = {"role": "tool", "content": '{"items": ["latte"]}', "tool_call_id": "c1"}
+    found = groups(
+        SemanticDuplicate(),
+        chat("user: A latte please", {"role": "assistant", "tool_calls": call}, id="s:a"),
+        chat("user: A latte please", {"role": "assistant", "tool_calls": call}, id="s:b"),
+        chat("user: go", answer, "assistant: Here is your latte.", id="s:c"),
+        chat("user: go", answer, "assistant: Here is your latte.", id="s:d"),
+    )
+    assert len(set(found.values())) == 4
+
+
+def test_a_chain_of_meanings_removes_nobody():
+    chosen = pl.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "instead": [None, "a", "a"],
+            "similarity": [None, 0.95, 0.8],
+            "reasons": [[], ["semantic_duplicate"], ["semantic_duplicate"]],
+        },
+        schema_overrides={"reasons": pl.List(pl.String)},
+    )
+    told = spared(chosen, (SemanticDuplicate(),))
+    assert told["instead"].to_list() == [None, "a", None]
+    assert told["reasons"].to_list() == [[], ["semantic_duplicate"], []]
+    assert spared(chosen, ()).equals(chosen)
