@@ -83,7 +83,9 @@ def size(shown: dict[str, dg.MetadataValue]) -> int:
 def test_every_dataset_has_its_count_and_its_figure(built: Home, asset: str) -> None:
     before = [built.store.head("screened")] if asset == "curated" else []
     shown = describe(built.store.head(asset), before)
-    assert shown["dagster/row_count"].value == {"raw_files": 2, "feedback": 12, "labels": 12}.get(asset, 24)
+    assert shown["dagster/row_count"].value == {"raw_files": 2, "feedback": 12, "labels": 12, "matches": 2}.get(
+        asset, 24
+    )
     assert isinstance(shown[FIGURES[asset]], dg.MarkdownMetadataValue)
     assert shown["version"].value == built.store.head(asset).version
     assert size(shown) < 10_000
