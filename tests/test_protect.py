@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.home import Home
+from flywheel.rewriting import every_redaction
 from tests.homes import Ran, call, drop, exported, words
 
 RECIPE = """
@@ -144,3 +145,23 @@ def test_another_key_gives_other_tokens(tmp_path: Path) -> None:
 
     one, two = (Home.create(tmp_path / name).secret for name in ("a", "b"))
     assert RedactEmail().token(MAIL, one) == RedactEmail().token(MAIL.upper(), one) != RedactEmail().token(MAIL, two)
+
+
+CODE = [
+    "```python\n@app.route('/x')\n@pytest.mark.slow\ndef f(user: str, host=HOST) -> None: ...\n```",
+    "```sh\ngit checkout 356a192b7913b04c54574d18c28d46e6395428ab\nssh user@host\npip install numpy==2.4.6.1\n```",
+    '```json\n{"id": "75b0f0bd-1f46-4b7e-9b9c-728756ceeac6", "integrity": "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXc=="}\n```',
+    "`arr[10:20] = x[0x1F:0xFF]; y = 1234567890123; t = 1772416959.123`",
+    "npm i @scope/pkg@1.2.3 && docker run img@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+]
+
+
+@pytest.mark.parametrize("text", CODE)
+def test_row_150_code_samples_are_not_corrupted(text: str) -> None:
+    every = every_redaction([])
+    assert {r.label: found for r in every if (found := r.find(text))} == {}
+
+
+def test_row_150_an_address_in_a_string_of_code_is_still_an_address() -> None:
+    text = '```python\nsend(to="ada@example.org")\n```'
+    assert {r.label: r.find(text) for r in every_redaction([]) if r.find(text)} == {"EMAIL": ["ada@example.org"]}
