@@ -3,6 +3,7 @@
 import importlib.util
 import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +14,10 @@ from pydantic import ValidationError
 from flywheel.errors import ExportInvalid
 from flywheel.kinds import Export
 from flywheel.messages import calls_of, every_message, lost_fields, text_of, tools_of
-from flywheel.training_lines import JsonList, Line, Strict, first_fault
+from flywheel.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
+
+BATCH = 20_000
+"""Rows in memory at a time."""
 
 FIELDS = ("role", "content", "reasoning", "tool_calls", "tool_call_id", "name")
 MESSAGES = pl.List(pl.Struct(dict.fromkeys(FIELDS, pl.String)))
@@ -72,9 +76,12 @@ class HuggingFace(Export):
 
     def write(self, lines: Iterator[bytes], path: Path) -> None:
         """Write the rows with the columns the first of them has; an empty file has an id alone."""
-        rows = [orjson.loads(line) for line in lines]
-        schema = {c: t for c, t in COLUMNS.items() if c in (rows[0] if rows else ("id",))}
-        pl.DataFrame(rows, schema=schema).write_parquet(path, compression="zstd")
+        frames: list[pl.DataFrame] = []
+        schema = {"id": COLUMNS["id"]}
+        while few := [orjson.loads(line) for line in islice(lines, BATCH)]:
+            schema = schema if frames else {c: t for c, t in COLUMNS.items() if c in few[0]}
+            frames.append(pl.DataFrame(few, schema=schema))
+        pl.concat([pl.DataFrame(schema=schema), *frames]).write_parquet(path, compression="zstd")
 
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         """The card's front matter with the files. At the top of the export folder the whole card takes its place."""
@@ -93,7 +100,10 @@ class HuggingFace(Export):
         return "datasets" if importlib.util.find_spec("datasets") else "pydantic"
 
     def validate_file(self, path: Path) -> int:
-        """Load the file with `datasets` where it is installed, and hold each row against the strict schema."""
+        """Hold each row against the strict schema; where `datasets` is installed, the first rows as it reads them.
+
+        The columns of Parquet are declared, not inferred: what a reader makes of the first rows it makes of all.
+        """
         number = 0
         try:
             for number, row in enumerate(self._rows(path), 1):
@@ -106,15 +116,12 @@ class HuggingFace(Export):
 
     def _rows(self, path: Path) -> Iterator[dict[str, Any]]:
         try:
-            empty = pl.scan_parquet(path).select(pl.len()).collect().item() == 0  # which `datasets` does not take
-            if empty or self.reader() != "datasets":
-                yield from pl.read_parquet(path).iter_rows(named=True)
-                return
-            import datasets
-
-            datasets.disable_progress_bars()
-            with tempfile.TemporaryDirectory() as cache:
-                yield from datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+            count = pl.scan_parquet(path).select(pl.len()).collect().item()
+            first = ALL_OF if count and self.reader() == "datasets" else 0  # which does not take an empty file
+            if first:
+                yield from _as_datasets_reads(path, first)
+            for start in range(first, count, BATCH):
+                yield from pl.scan_parquet(path).slice(start, BATCH).collect().iter_rows(named=True)
         except (ValidationError, ExportInvalid):
             raise
         except Exception as e:  # whatever Arrow says of a file that is no Parquet
@@ -146,6 +153,15 @@ def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # --- reading back
+
+
+def _as_datasets_reads(path: Path, first: int) -> Iterator[dict[str, Any]]:
+    """The first rows of a file."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+        yield from islice(datasets.Dataset.from_parquet(str(path), cache_dir=cache), first)
 
 
 class Message(Strict):
