@@ -12,9 +12,11 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from flywheel.embeddings import CALIBRATED, MODELS, STORED, Embedder, Thresholds, unit
 from flywheel.errors import nearest
+from flywheel.filters import of_policy
+from flywheel.forbidden import FREE, drop_fields
 from flywheel.kinds import Edit, Signal
 from flywheel.lineage import Step
-from flywheel.policy import FREE, NO_POLICY, Policy, drop_fields
+from flywheel.policy import NO_POLICY, Policy
 from flywheel.rewriting import rewrite
 
 F32 = npt.NDArray[np.float32]
@@ -89,7 +91,7 @@ class Embedded(Signal, frozen=True):
         unknown = ("tools", "digest", "prompt_digest", "reply_digest", *FREE)
         messages = pl.col("messages").list.tail(last) if last else pl.col("messages")
         if "metadata" in rows.collect_schema():
-            no = pl.any_horizontal([pl.lit(False), *(f.reject().fill_null(False) for f in self._policy.filters)])
+            no = pl.any_horizontal([pl.lit(False), *(f.reject().fill_null(False) for f in of_policy(self._policy))])
             messages = pl.when(no).then(messages.list.head(0)).otherwise(messages)
         slim = rows.select("id", messages.alias("messages"), *[pl.lit(None, dtype=pl.String).alias(c) for c in unknown])
         allowed, _ = drop_fields(slim.collect(), self._policy.forbidden)

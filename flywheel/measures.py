@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import polars as pl
 
 from flywheel import leaks
+from flywheel.forbidden import FREE, forbidden_fields
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
-from flywheel.policy import FREE, NO_POLICY, Policy, forbidden_fields, type_drift
+from flywheel.policy import NO_POLICY, Policy, type_drift
 from flywheel.reader import whole_files
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap

@@ -16,7 +16,7 @@ from flywheel.active import BATCHES, AnyBatch, Batch
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
-from flywheel.filters import FILTERS, AnyFilter
+from flywheel.filters import FILTERS, AnyFilter, of_policy
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.mix import Mix
@@ -108,7 +108,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     @property
     def filters(self) -> tuple[Filter, ...]:
         """The filters, those of the policy too; their order does not matter, all are evaluated."""
-        return (*self.filter, *self.policy.filters)
+        return (*self.filter, *of_policy(self.policy))
 
     @property
     def sets(self) -> tuple[SetKind, ...]:

@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from flywheel.forbidden import drop_fields
 from flywheel.kinds import Edit, Filter, Redaction, Signal
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.passages import held_before
-from flywheel.policy import NO_POLICY, Policy, drop_fields
+from flywheel.policy import NO_POLICY, Policy
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue, rewrite
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
