@@ -164,7 +164,10 @@ def curate(
         .collect()
     )
     rows, odd = usual(rows, max_anomaly)
-    copies = spared(compared(choose(rows, keep, semantic), measurements, measures), measures)
+    copies = compared(choose(rows, keep, semantic), measurements, measures)
+    if (loose := chained(copies, measures)).any():
+        again = rows.join(copies.filter(loose), on="id", how="semi")
+        copies = pl.concat([copies.filter(~loose), compared(choose(again, keep), measurements, measures)])
     chosen = original(copies, measurements, measures, keep, max_passage_share)
     chosen = pl.concat([chosen, odd], how="diagonal")
     days = {str(day): part for (day,), part in chosen.partition_by("day", as_dict=True).items()}
@@ -251,7 +254,7 @@ def choose(rows: pl.DataFrame, keep: str, semantic: bool = False) -> pl.DataFram
 
 
 def joined(rows: pl.DataFrame) -> pl.Series:
-    """A number for each row, equal for rows that are alike or mean the same, directly or over other rows."""
+    """One group of `alike` for each row, the same for rows that are alike or mean the same, directly or over other rows."""
     place = rows.select("alike", "semantic_group", place=pl.int_range(pl.len(), dtype=pl.Int64))
     first = place.select(
         alike=pl.col("place").min().over("alike"),
@@ -260,21 +263,14 @@ def joined(rows: pl.DataFrame) -> pl.Series:
         .otherwise(pl.col("place").min().over("semantic_group")),
     )
     here = pl.concat([first["alike"], first["means"]]).to_numpy()
-    return pl.Series("group", components(rows.height, np.tile(np.arange(rows.height), 2), here))
+    return rows["alike"].gather(components(rows.height, np.tile(np.arange(rows.height), 2), here)).alias("group")
 
 
-def spared(chosen: pl.DataFrame, measures: Sequence[Signal]) -> pl.DataFrame:
-    """The rows, those kept after all that mean what the row kept instead means only over a third one: a chain of meanings
-    leads anywhere."""
-    signal = next((s for s in measures if isinstance(s, SemanticDuplicate)), None)
-    if signal is None:
-        return chosen
-    by_chain = (pl.col("reasons").list.first() == signal.use) & (pl.col("similarity") < signal.same).fill_null(True)
-    return chosen.with_columns(
-        instead=pl.when(~by_chain).then("instead"),
-        similarity=pl.when(~by_chain).then("similarity"),
-        reasons=pl.when(by_chain).then(pl.lit([], dtype=pl.List(pl.String))).otherwise("reasons"),
-    )
+def chained(chosen: pl.DataFrame, measures: Sequence[Signal]) -> pl.Series:
+    """Which rows mean what the row kept instead means only over a third one: a chain of meanings leads anywhere."""
+    same = next((s.same for s in measures if isinstance(s, SemanticDuplicate)), 0.0)
+    by_meaning = pl.col("reasons").list.first() == SemanticDuplicate.model_fields["use"].default
+    return chosen.select((by_meaning & (pl.col("similarity") < same).fill_null(True)).fill_null(False)).to_series()
 
 
 def preference(keep: str) -> list[pl.Expr]:

@@ -11,7 +11,7 @@ from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
 from flywheel.snapshots import Store
-from flywheel.stages.curate import choose, spared
+from flywheel.stages.curate import chained, choose
 from flywheel.stages.measure import measure, relate
 from tests.build import chat, rows
 from tests.stages.test_measure import published
@@ -212,6 +212,7 @@ def test_the_choice_treats_them_as_copies_only_when_asked():
         return {r["id"]: (r["instead"], r["reasons"]) for r in chosen.iter_rows(named=True)}
 
     assert told(False)["c"] == (None, [])
+    assert choose(frame, "longest", True).schema == choose(frame, "longest").schema
     # c means what b means, and b is nearly a: all three are one group, and c was found by its meaning.
     assert told(True) == {
         "a": (None, []),
@@ -249,7 +250,7 @@ def test_calls_of_tools_are_alone():
     assert len(set(found.values())) == 4
 
 
-def test_a_chain_of_meanings_removes_nobody():
+def test_what_is_the_same_only_over_a_chain_is_told_apart():
     chosen = pl.DataFrame(
         {
             "id": ["a", "b", "c"],
@@ -259,7 +260,6 @@ def test_a_chain_of_meanings_removes_nobody():
         },
         schema_overrides={"reasons": pl.List(pl.String)},
     )
-    told = spared(chosen, (SemanticDuplicate(),))
-    assert told["instead"].to_list() == [None, "a", None]
-    assert told["reasons"].to_list() == [[], ["semantic_duplicate"], []]
-    assert spared(chosen, ()).equals(chosen)
+    assert chained(chosen, (SemanticDuplicate(),)).to_list() == [False, False, True]
+    assert chained(chosen, (SemanticDuplicate(threshold=0.7),)).to_list() == [False] * 3
+    assert chained(chosen.head(1), ()).to_list() == [False]
