@@ -295,10 +295,9 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 def end(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
     """Whole builds, and one more day on top of each."""
-    rows, stages = [], []
+    benchmark = bench.data / "benchmarks" / "gsm8k_test.jsonl.gz"
     for size in sizes:
         made = bench.corpus(size)
-        benchmark = bench.data / "benchmarks" / "gsm8k_test.jsonl.gz"
         home = end_to_end.new_home(bench.work / "homes" / f"of-{size}", size, benchmark)
         progress(f"end to end, {size:,}")
         taken = end_to_end.flywheel(home, "ingest", str(made / "logs"), str(made / "feedback"))
@@ -306,48 +305,39 @@ def end(bench: Bench, sizes: Sequence[int]) -> Iterator[str]:
         progress("one more day")
         day = end_to_end.flywheel(home, "ingest", str(made / "more" / "logs"), str(made / "more" / "feedback"))
         again = end_to_end.flywheel(home, "build")
-        full, more = taken.wall + built.wall, day.wall + again.wall
-        released = [s for s in built.answer["sets"] if s["released"]]
-        failed = [f"{c['asset']}.{c['name']}" for c in built.answer["checks"] if not c["passed"]]
-        rows.append([
-            f"{size:,}", f"{taken.wall:.1f}", f"{built.wall:.1f}", f"{taken.cpu + built.cpu:.1f}", f"{size / full:,.0f}",
-            f"{max(taken.peak, built.peak):,.0f}", f"{len(released)} of {len(built.answer['sets'])}",
-            f"{day.wall:.1f} + {again.wall:.1f}", f"{100 * more / full:.1f}%",
-            f"{100 * (day.cpu + again.cpu) / (taken.cpu + built.cpu):.1f}%",
-        ])  # fmt: skip
-        stages.append(stage_table(size, taken, built, end_to_end.steps(home, built.answer["run_id"]), failed))
-        stages.append(stage_table(size, day, again, end_to_end.steps(home, again.answer["run_id"]), [], "one more day"))
-    head = (
-        "Calls", "Ingest, wall s", "Build, wall s", "CPU-s", "Calls per wall s", "Peak MB", "Sets released", "One more day, wall s",
-        "of the full run", "of its CPU-s",
-    )  # fmt: skip
-    yield table(head, rows) + "\n"
-    yield from stages
+        whole = end_row(f"{size:,}", size, taken, built)
+        more = end_row(f"{round(size * 0.01):,} more, a day later", size // 100, day, again)
+        shares = [(day.wall + again.wall) / (taken.wall + built.wall), (day.cpu + again.cpu) / (taken.cpu + built.cpu)]
+        head = ("Calls", "Ingest, wall s", "Build, wall s", "CPU-s", "Calls per wall s", "Peak MB", "Sets released")
+        yield table(head, [whole, more]) + "\n"
+        yield f"The day more took {shares[0]:.1%} of the time of the full run, and {shares[1]:.1%} of its processor time.\n"
+        yield stage_table(f"{size:,} calls", taken, built, end_to_end.steps(home, built.answer["run_id"]))
+        yield stage_table("one more day", day, again, end_to_end.steps(home, again.answer["run_id"]))
+
+
+def end_row(shown: str, size: int, taken: end_to_end.Cost, built: end_to_end.Cost) -> list[str]:
+    wall, sets = taken.wall + built.wall, built.answer["sets"]
+    numbers = [f"{taken.wall:.1f}", f"{built.wall:.1f}", f"{taken.cpu + built.cpu:.1f}", f"{size / wall:,.0f}"]
+    released = f"{sum(bool(s['released']) for s in sets)} of {len(sets)}"
+    return [shown, *numbers, f"{max(taken.peak, built.peak):,.0f}", released]
 
 
 def stage_table(
-    size: int,
-    taken: end_to_end.Cost,
-    built: end_to_end.Cost,
-    took: Sequence[tuple[str, float]],
-    failed: Sequence[str],
-    what: str = "all",
+    what: str, taken: end_to_end.Cost, built: end_to_end.Cost, took: Sequence[tuple[str, float]], shown: int = 16
 ) -> str:
-    """Where the time of a build goes: by step of Dagster; steps run side by side, so the shares are of the steps' sum."""
+    """Where the time of a build goes: by step of Dagster, its stages by rows, and what did not pass."""
     whole = sum(seconds for _, seconds in took)
     rows = [["`flywheel ingest`", f"{taken.wall:.1f}", ""]]
-    rows += [[step, f"{seconds:.1f}", f"{100 * seconds / whole:.1f}%"] for step, seconds in took[:14]]
-    rows += [[f"{len(took) - 14} others", f"{sum(s for _, s in took[14:]):.1f}", ""]] if len(took) > 14 else []
+    rows += [[step, f"{seconds:.1f}", f"{seconds / whole:.1%}"] for step, seconds in took[:shown]]
+    if rest := took[shown:]:
+        rows += [[f"{len(rest)} others", f"{(left := sum(s for _, s in rest)):.1f}", f"{left / whole:.1%}"]]
     rows += [["start, catalog and end of `flywheel build`", f"{max(0.0, built.wall - whole):.1f}", ""]]
-    told = "".join(f"\nNot passed: {', '.join(failed)}.\n" if failed else "")
-    counted = [
-        [s["name"], *(f"{s.get(k) or 0:,}" for k in ("rows_in", "rows_out", "quarantined"))]
-        for s in built.answer.get("stages", [])
-    ]
-    return "\n".join([
-        table((f"Step ({size:,} calls, {what})", "Seconds", "Share"), rows), told,
-        table(("Stage", "Rows in", "Rows out", "Quarantined"), counted), "",
-    ])  # fmt: skip
+    columns = ("rows_in", "rows_out", "quarantined")
+    counted = [[s["name"], *(f"{s.get(c) or 0:,}" for c in columns)] for s in built.answer.get("stages", [])]
+    failed = [f"{c['asset']}.{c['name']} ({c['severity']})" for c in built.answer["checks"] if not c["passed"]]
+    told = f"Not passed: {', '.join(failed)}.\n" if failed else ""
+    head = (f"Step ({what})", "Seconds", "Of all steps")
+    return "\n".join([table(head, rows), "", table(("Stage", "Rows in", "Rows out", "Quarantined"), counted), "", told])
 
 
 def numbers(text: str) -> list[int]:
