@@ -20,9 +20,9 @@ def measurements(conversations: Snapshot, home: HomeResource) -> dg.Output[Snaps
 
 @stage_asset(group="3_measure", kinds={"polars", "parquet"})
 def matches(measurements: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
-    """Which rows of a day are nearly alike, to each other and to those of all days before: pairs, each with its similarity.
+    """Which rows of a day are nearly alike, to each other and to those of all days before: as many pairs as tell the groups.
 
-    Every pair that can matter is verified exactly. One more day compares that day alone, and comes to what comparing all
+    Every pair that can join two groups is verified exactly. One more day compares that day alone, and comes to what comparing all
     days at once would.
     """
     return published(home, match, measurements, home.recipe().signals)

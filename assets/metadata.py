@@ -217,7 +217,7 @@ def queues(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
 
 
 def pairs(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
-    """How many pairs were proposed, compared exactly and found alike; the most rows proposed for one."""
+    """How many pairs were looked at, compared exactly and found alike; the most texts with one key."""
     done = (
         snapshot.scan()
         .select(pl.col("candidates", "verified", "pairs").sum(), pl.col("largest_bucket").max())

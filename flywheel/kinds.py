@@ -141,13 +141,13 @@ class Matched(NamedTuple):
 
     edges: pl.DataFrame
     candidates: int = 0
-    """Pairs that were proposed."""
+    """Pairs that were looked at."""
     verified: int = 0
     """Of these, compared exactly."""
     pairs: int = 0
     """Of these, matches."""
     largest_bucket: int = 0
-    """The most rows that were proposed for one."""
+    """The most texts with one key."""
 
 
 class Filter(Operator, frozen=True):

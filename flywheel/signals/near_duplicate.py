@@ -2,6 +2,11 @@
 
 MinHash only proposes pairs; every pair that can matter is compared exactly, shingle by shingle. So nothing is called a
 duplicate by an estimate, and the similarity that is told is the true one.
+
+The groups are the connected components of all proposed pairs that reach the threshold. Of a day, only as many of these pairs
+are looked for as it takes to connect what they connect (see `alike`). What all days kept then connects what all pairs would:
+each pair left out lies in one component of what its own day kept, so in one of what all days kept. And a pair is proposed by
+its two texts alone. So neither the order of rows nor their split into days changes a group, nor then a similarity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +25,8 @@ from flywheel.shingles import U32, Sets, band_keys, digests, shingle_sets
 
 WHOLE = ["system", "content"]
 """What two rows have in common that say the same."""
+DOCUMENTS = 1 << 17
+"""Whose shingles are read in one go."""
 _ITEMS = r"[\[\],;\r\n]+"
 _MARKS = r"^[ \t\x22'\x60*\x{2022}-]*(?:[0-9]{1,3}[.)][ \t]+)?|[ \t.\x22'\x60]+$"
 """What surrounds an item of a list: bullets, numbers, quotes, the last full stop."""
@@ -28,13 +35,14 @@ _MARKS = r"^[ \t\x22'\x60*\x{2022}-]*(?:[0-9]{1,3}[.)][ \t]+)?|[ \t.\x22'\x60]+$
 class NearDuplicate(Signal, frozen=True):
     """Join rows whose last input and reply share at least `threshold` of their shingles, directly or over other rows.
 
-    `near_group` is the smallest id of the group, a row's own where it is alone; `near_similarity` the highest exact Jaccard
-    similarity to another member, null where it is alone. Words are lower-cased and Chinese, Japanese and Korean are cut
+    `near_group` is the smallest id of the group, a row's own where it is alone; `near_similarity` the exact Jaccard similarity
+    to the row of that id, below the threshold where they are joined over others only. Of that row itself, it is the one to
+    the row nearest to it; where a row is alone, null. Words are lower-cased and Chinese, Japanese and Korean are cut
     into characters; punctuation does not count. A row without any text is alone.
     """
 
     use: Literal["near_duplicate"] = "near_duplicate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scope: ClassVar[Literal["row", "corpus"]] = "corpus"
     compares: ClassVar[bool] = True
     sparse: ClassVar[frozenset[str]] = frozenset({"near_similarity"})
@@ -44,7 +52,6 @@ class NearDuplicate(Signal, frozen=True):
         "system": pl.UInt64,
         "content": pl.Binary,
         "other": pl.Binary,
-        "similarity": pl.Float64,
     }
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)
     """Jaccard similarity of the shingle sets from which two rows are near duplicates."""
@@ -110,13 +117,7 @@ class NearDuplicate(Signal, frozen=True):
             "at"
         ]
         found = search.edges(Sets.read(read["shingles"]), of.fill_null(0).to_numpy().astype(np.int64))
-        edges = (
-            both[found.left]
-            .select(*WHOLE)
-            .with_columns(
-                other=both["content"].gather(found.right), similarity=pl.Series(found.similarity, dtype=pl.Float64)
-            )
-        )
+        edges = both[found.left].select(*WHOLE).with_columns(other=both["content"].gather(found.right))
         return Matched(edges, search.candidates, search.verified, search.pairs, search.largest_bucket)
 
     def fold(self, sketches: pl.LazyFrame, edges: pl.LazyFrame) -> pl.LazyFrame:
@@ -130,25 +131,35 @@ class NearDuplicate(Signal, frozen=True):
         at = (
             edges.join(places, on=WHOLE)
             .join(places, left_on=["system", "other"], right_on=WHOLE, suffix="_other")
-            .select("at", "at_other", "similarity")
+            .select("at", "at_other")
             .collect()
         )
-        left, right = at["at"].to_numpy().astype(np.int64), at["at_other"].to_numpy().astype(np.int64)
         groups = Groups(documents.height)
-        groups.join(left, right)
-        best = np.where(documents["copies"].to_numpy() > 1, 1.0, 0.0)
-        np.maximum.at(best, left, at["similarity"].to_numpy())
-        np.maximum.at(best, right, at["similarity"].to_numpy())
-        found = documents.select(
-            *WHOLE,
-            near_group=documents["id"].gather(groups.of(np.arange(documents.height))),
-            near_similarity=pl.Series(best, dtype=pl.Float64).replace(0.0, None),
-        )
+        groups.join(at["at"].to_numpy().astype(np.int64), at["at_other"].to_numpy().astype(np.int64))
+        documents = documents.with_columns(named=pl.Series(groups.of(np.arange(documents.height))))
+        similarity = self._to_the_named(sketches, documents)
+        found = documents.select(*WHOLE, near_group=pl.col("id").gather(pl.col("named")), near_similarity=similarity)
         return (
             rows.join(found, on=WHOLE, how="left", maintain_order="left")
             .select("id", pl.col("near_group").fill_null(pl.col("id")), "near_similarity")
             .lazy()
         )
+
+    def _to_the_named(self, sketches: pl.LazyFrame, documents: pl.DataFrame) -> pl.Series:
+        """Similarity of each document to the one that names its group; of that one to the nearest."""
+        others = documents.filter(pl.col("at") != pl.col("named")).sort("named", "at")
+        best = np.where(documents["copies"].to_numpy() > 1, 1.0, 0.0)
+        for few in others.iter_slices(DOCUMENTS):
+            wanted = documents[np.union1d(few["at"].to_numpy(), few["named"].to_numpy())].select("content").unique()
+            read = sketches.select("content", "shingles").join(wanted.lazy(), on="content", how="semi").collect()
+            read = read.unique("content").with_row_index("row")
+            row = documents.select("content").join(read, on="content", how="left", maintain_order="left")["row"]
+            at, named = few["at"].to_numpy().astype(np.int64), few["named"].to_numpy()
+            rows = row.fill_null(0).to_numpy().astype(np.int64)
+            similarity = jaccard(Sets.read(read["shingles"]), rows[at], rows[named])
+            best[at] = similarity
+            np.maximum.at(best, named, similarity)
+        return pl.Series(best, dtype=pl.Float64).replace(0.0, None)
 
     def compare(self, sketches: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         named = pl.concat([pairs.select("id"), pairs.select(id="instead")]).unique()

@@ -20,10 +20,10 @@ ROWS_AT_ONCE = 16_384
 MATCHES = pl.Schema(
     {
         "compared_by": pl.String(),  # the signal
-        "candidates": pl.Int64(),  # pairs that were proposed
-        "verified": pl.Int64(),  # of these, compared exactly; the others could not matter
+        "candidates": pl.Int64(),  # pairs that were looked at, of rows not in one group yet
+        "verified": pl.Int64(),  # of these, compared exactly; the others cannot reach the threshold
         "pairs": pl.Int64(),  # of these, alike
-        "largest_bucket": pl.Int64(),  # the most rows proposed for one
+        "largest_bucket": pl.Int64(),  # the most texts with one key
     }
 )
 

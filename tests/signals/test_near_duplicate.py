@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flywheel import alike
 from flywheel.shingles import Sets
+from flywheel.signals import near_duplicate
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate
 from tests.build import chat, rows
@@ -41,17 +43,26 @@ def shingles(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(words[i : i + 5]) for i in range(len(words) - 4))
 
 
+def to_the_named(sets: dict[str, frozenset[tuple[str, ...]]], group: dict[str, str]) -> dict[str, float | None]:
+    """Of each row the similarity to the one that names its group; of that one to the nearest; none where it is alone."""
+    best: dict[str, float] = {}
+    for id, name in group.items():
+        if id != name:
+            best[id] = len(sets[id] & sets[name]) / len(sets[id] | sets[name])
+            best[name] = max(best.get(name, 0.0), best[id])
+    return {id: best.get(id) for id in sets}
+
+
 def brute_force(texts: dict[str, str], threshold: float) -> dict[str, tuple[str, float | None]]:
     sets = {id: shingles(text) for id, text in texts.items()}
-    group, best = {id: id for id in texts}, dict.fromkeys(texts, 0.0)
+    group = {id: id for id in texts}
     for a, b in combinations(sorted(texts), 2):
         union = len(sets[a] | sets[b])
-        similarity = len(sets[a] & sets[b]) / union if union else 0.0
-        if similarity >= threshold:
-            best[a], best[b] = max(best[a], similarity), max(best[b], similarity)
+        if union and len(sets[a] & sets[b]) / union >= threshold:
             low, high = sorted((group[a], group[b]))
             group = {id: low if g == high else g for id, g in group.items()}
-    return {id: (group[id], best[id] or None) for id in texts}
+    best = to_the_named(sets, group)
+    return {id: (group[id], best[id]) for id in texts}
 
 
 def edited(text: str, chance: random.Random) -> str:
@@ -233,10 +244,10 @@ def said(texts: dict[str, str]) -> pl.DataFrame:
 
 
 def joined_exactly(texts: dict[str, str], threshold: float) -> dict[str, tuple[str, float | None]]:
-    """Groups and best similarities of an exact join: over an index of every shingle, without any key."""
+    """Groups and similarities of an exact join: over an index of every shingle, without any key."""
     sets = {id: shingles(text) for id, text in texts.items()}
     index: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    above, best = {id: id for id in texts}, dict.fromkeys(texts, 0.0)
+    above = {id: id for id in texts}
 
     def top(id: str) -> str:
         while above[id] != id:
@@ -248,12 +259,12 @@ def joined_exactly(texts: dict[str, str], threshold: float) -> dict[str, tuple[s
         for other, count in shared.items():
             similarity = count / (len(sets[id]) + len(sets[other]) - count)
             if similarity >= threshold:
-                best[id], best[other] = max(best[id], similarity), max(best[other], similarity)
                 low, high = sorted((top(id), top(other)))
                 above[high] = low
         for shingle in sets[id]:
             index[shingle].append(id)
-    return {id: (top(id), best[id] or None) for id in texts}
+    best = to_the_named(sets, {id: top(id) for id in texts})
+    return {id: (top(id), best[id]) for id in texts}
 
 
 def corpus(size: int, chance: random.Random) -> dict[str, str]:
@@ -451,7 +462,58 @@ def test_what_was_done_is_counted():
     frame = pl.concat([chat("user: hi", f"assistant: {LONG} number {n}", id=f"s:{n:04}") for n in range(300)])
     signal = NearDuplicate()
     matched = signal.match(signal.sketch(frame.lazy()), [])
-    assert matched.candidates == 300 * 299 / 2
-    assert matched.verified == matched.pairs <= matched.candidates
+    assert 299 <= matched.pairs == matched.verified <= matched.candidates < 600
+    assert matched.edges.height == matched.pairs
     assert 250 < matched.largest_bucket <= 300
     assert matched.edges.schema == pl.Schema(signal.edges)
+
+
+def template(values: int) -> list[str]:
+    """The words of a template, which is 60 words and the given number of `{}`, each apart from the others."""
+    gap = 60 // values
+    return [w for n in range(60) for w in ([f"word{n}", "{}"] if n % gap == 0 and n // gap < values else [f"word{n}"])]
+
+
+def filled(values: int, count: int, chance: random.Random, names: int) -> list[str]:
+    """The template with a name in each place, for each of `count` texts."""
+    return [
+        " ".join(f"name{chance.randrange(names)}" if w == "{}" else w for w in template(values)) for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("names", [3, 12, 100_000])
+@pytest.mark.parametrize("values", [1, 2, 6])
+def test_templates_on_either_side_of_the_threshold_are_joined_exactly(monkeypatch, values, names):
+    """By few partners and by rarest hashes, on one day and on three."""
+    chance = random.Random(values * names)
+    texts = {f"s:{n:04}": t for n, t in enumerate(filled(values, 240, chance, names))}
+    expected = joined_exactly({id: f"q\n{t}" for id, t in texts.items()}, 0.8)
+    frame = said(texts).sample(fraction=1.0, shuffle=True, seed=1)
+    for crowd in (64, 2, 0):
+        monkeypatch.setattr(alike, "CROWD", crowd)
+        for actual in (found(frame), day_by_day([frame[:100], frame[100:110], frame[110:]], NearDuplicate())):
+            assert {id: g for id, (g, _) in actual.items()} == {id: g for id, (g, _) in expected.items()}
+            assert {id: s for id, (_, s) in actual.items()} == pytest.approx({i: s for i, (_, s) in expected.items()})
+
+
+def test_similarity_is_to_the_row_that_names_the_group_however_the_documents_are_read(monkeypatch):
+    chain = [" ".join(f"word{n}" for n in range(shift, shift + 60)) for shift in (0, 4, 8, 12)]
+    texts = {f"s:{n}": t for n, t in enumerate([*chain, chain[3], "alone and apart from all others"])}
+    sets = {id: shingles(f"q\n{t}") for id, t in texts.items()}
+    expected = {id: len(sets["s:0"] & sets[id]) / len(sets["s:0"] | sets[id]) for id in list(texts)[1:5]}
+    monkeypatch.setattr(near_duplicate, "DOCUMENTS", 1)
+    told = found(said(texts))
+    assert {id: s for id, (_, s) in told.items()} == expected | {"s:0": expected["s:1"], "s:5": None}
+    assert expected["s:3"] == expected["s:4"] < 0.8 < expected["s:1"]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_distinct_near_copies_are_quick():
+    """20 of about 300 words of each are its own."""
+    words = [f"word{n}" for n in range(280)]
+    texts = [" ".join([*words[:90], *(f"a{n}b{k}" for k in range(20)), *words[90:]]) for n in range(100_000)]
+    sketches = NearDuplicate().sketch(said({f"s:{n:06}": t for n, t in enumerate(texts)}).lazy()).collect()
+    began = time.process_time()
+    groups = NearDuplicate().relate(sketches.lazy()).collect()
+    assert time.process_time() - began < 60
+    assert set(groups["near_group"]) == {"s:000000"}
