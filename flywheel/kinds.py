@@ -349,6 +349,11 @@ class SetKind(Operator, frozen=True):
         """Whether `form` is asked. It costs reading the text of every row picked, not only of those in the set."""
         return False
 
+    def formed_surely(self) -> pl.Expr:
+        """What `form` would say, where columns of the conversation alone tell it: "" for an example, or its one reason; null where
+        it has to be asked. It is asked to write in any case."""
+        return pl.lit(None, dtype=pl.String)
+
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
     ) -> Formed:

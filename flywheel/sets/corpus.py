@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from flywheel.kinds import Formed, SetKind
-from flywheel.records import message
+from flywheel.records import last_reply, message, reply
 from flywheel.sets.sft import Sft
 
 
@@ -36,6 +36,10 @@ class Corpus(SetKind):
 
     def forms(self) -> bool:
         return True
+
+    def formed_surely(self) -> pl.Expr:
+        spoken = (reply().struct.field("role") == "assistant") & last_reply().str.contains(r"[!-~]")
+        return pl.when(spoken.fill_null(False)).then(pl.lit(""))
 
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]

@@ -35,6 +35,9 @@ class ToolUse(SetKind):
     def forms(self) -> bool:
         return True
 
+    def formed_surely(self) -> pl.Expr:
+        return pl.when(pl.col("tools").is_null()).then(pl.lit("NO_TOOLS"))
+
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
     ) -> Formed:

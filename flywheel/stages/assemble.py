@@ -22,11 +22,14 @@ from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.snapshots import Snapshot, StoredPart
 from flywheel.split import KEYS, split
 from flywheel.stages.curate import SHARED_PASSAGES
+from flywheel.workers import one_by_one, side_by_side
 
 STRINGS = pl.List(pl.String)
 PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
 BESIDE = ("metadata", "app", "prompt_name", "prompt_version", "model")
 """What a set kind that forms its examples sees beside messages and tools."""
+WORTH_PROCESSES = 20_000
+"""Rows to be formed from which several processes are worth their start."""
 SKETCHES = "near_duplicate"
 """The table of the measurements whose `keys` say which texts look alike."""
 
@@ -278,14 +281,33 @@ def without_form(wanted: SetKind, picked: pl.DataFrame, screened: Snapshot) -> p
     if not wanted.forms():
         return picked
     asked = picked.filter(pl.col("reasons").list.len() == 0)
-    found: list[tuple[str, list[str]]] = []
-    for part in screened.parts:
-        wide = part.scan().select("id", *PROMPT_PARTS, *BESIDE).filter(pl.col("id").is_in(asked["prompt_of"].implode()))
-        rows = asked.join(wide.collect(), left_on="prompt_of", right_on="id").to_dicts()
-        found += [(r["id"], list(_formed(wanted, r).reasons)) for r in rows]
-    reasons = pl.DataFrame(found, schema={"id": pl.String, "found": STRINGS}, orient="row")
+    run = side_by_side if asked.height >= WORTH_PROCESSES else one_by_one
+    needed = asked.select("id", "prompt_of", "completion_of", "correction")
+    days = [p for p in screened.parts if p.tables["rows"].rows]
+    mine = [needed.join(p.scan().select(prompt_of="id").collect(), on="prompt_of", how="semi") for p in days]
+    found = run([partial(_unformed, wanted, rows, day) for rows, day in zip(mine, days, strict=True) if rows.height])
+    reasons = pl.concat([pl.DataFrame(schema={"id": pl.String, "found": STRINGS}), *(told for _, told in found)])
     return picked.join(reasons, on="id", how="left", maintain_order="left").select(
         pl.coalesce("found", "reasons").alias("reasons") if c == "reasons" else c for c in PICKED
+    )
+
+
+def _unformed(wanted: SetKind, asked: pl.DataFrame, day: StoredPart) -> pl.DataFrame:
+    """`id` and `found`, the reasons, of the rows of a day of which the set kind makes no example."""
+    sure = day.scan().select(prompt_of="id", sure=wanted.formed_surely())
+    told = asked.join(sure.collect(), on="prompt_of")
+    by_person = pl.col("completion_of").is_null()  # what a person wrote is no column of the conversation
+    open_ = told.filter(pl.col("sure").is_null() | by_person)
+    known = told.filter(pl.col("sure").is_not_null() & (pl.col("sure") != "") & ~by_person)
+    wanted_ids = pl.col("id").is_in(open_["prompt_of"].implode())
+    wide = day.scan().select("id", *PROMPT_PARTS, *BESIDE).filter(wanted_ids).collect()
+    rows = open_.drop("sure").join(wide, left_on="prompt_of", right_on="id").iter_rows(named=True)
+    formed = [(r["id"], list(reasons)) for r in rows if (reasons := _formed(wanted, r).reasons)]
+    return pl.concat(
+        [
+            known.select("id", found=pl.concat_list("sure")),
+            pl.DataFrame(formed, schema={"id": pl.String, "found": STRINGS}, orient="row"),
+        ]
     )
 
 
