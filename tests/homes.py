@@ -60,6 +60,9 @@ name = "small"
 [[signal]]
 use = "benchmark_overlap"
 files = ["benchmarks/quiz.jsonl"]
+[[signal]]
+use = "benchmark_similarity"
+files = ["benchmarks/riddle.jsonl"]
 [policy]
 drop_fields = ["zip_code"]
 [policy.types]
@@ -129,6 +132,8 @@ def small_home(path: Path, recipe: str = RECIPE, calls: int = 24) -> Home:
     home = Home.create(path, recipe=recipe)
     (path / "benchmarks").mkdir(exist_ok=True)
     (path / "benchmarks" / "quiz.jsonl").write_text(json.dumps({"question": words(0, "quiz", 24)}) + "\n")
+    riddle = {"question": "둘은 다리가 넷이고 셋은 다리가 여섯인 것은 무엇입니까"}
+    (path / "benchmarks" / "riddle.jsonl").write_text(json.dumps(riddle) + "\n")
     drop(home, "logs/first.jsonl", *[call(n) for n in range(calls)])
     drop(home, "feedback/first.jsonl", *[thumb(n, up=n % 4 == 0) for n in range(0, calls, 2)])
     return home

@@ -40,7 +40,10 @@ def test_row_139_the_first_occurrence_stays(text: str, expected: str | None) -> 
 def test_row_139_lineage_counts_what_went() -> None:
     edited, made = rewrite(chat("user: how?", f"assistant: {A}\n\n{A}"), [DropRepeatedParagraphs()], b"s")
     assert edited["messages"][0][-1]["content"] == A
-    assert made.drop("id").rows() == [(1, "content", "drop_repeated_paragraphs", 1, 2 * len(A) + 2, len(A))]
+    assert made.drop("id", "tokens_saved").rows() == [
+        (1, "content", "drop_repeated_paragraphs", 1, 2 * len(A) + 2, len(A))
+    ]
+    assert made["tokens_saved"].item() > 0
 
 
 def test_the_results_of_tools_keep_every_byte() -> None:
