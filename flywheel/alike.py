@@ -206,8 +206,8 @@ class _Joining:
         search = self.search
         search.candidates += len(left)
         bound = _bound(self.sketches, search.sizes, left, right, self.of)
-        order = np.argsort(-bound, kind="stable")
-        order = order[bound[order] >= search.threshold]
+        order = np.flatnonzero(bound >= search.threshold)
+        order = order[np.argsort(-bound[order], kind="stable")]
         order = order[search.shares(left[order], right[order])]
         while len(order):
             order = order[self.groups.of(left[order]) != self.groups.of(right[order])]
@@ -284,7 +284,8 @@ def _pairs(owners: Index, members: Index, start: Index, end: Index) -> Iterator[
         some = slice(ends[first - 1] if first else 0, ends[last - 1])
         many = end[some] - start[some]
         at = np.arange(many.sum()) + np.repeat(start[some] - np.cumsum(many) + many, many)
-        code = np.unique(_coded(np.repeat(owners[some], many), members[at]))
+        code = np.sort(_coded(np.repeat(owners[some], many), members[at]))
+        code = code[np.append(code[1:] != code[:-1], True)]
         yield Pairs(code >> 32, code & int(LOW))
         first = last
 
