@@ -69,8 +69,8 @@ FILTERS = (
     "failed_call", "wrong_environment", "broken_roles", "invalid_tool_call", "empty_reply", "too_short", "too_long", "truncated",
     "repetitive", "benchmark_leak", "refusal", "disliked",
 )  # fmt: skip
-LOOKS = 0.25
-"""Seconds between two looks at the memory."""
+LOOKS = 2.0
+"""Seconds between two looks at the memory: a look at several gigabytes takes a while itself."""
 
 
 @dataclass(frozen=True)
