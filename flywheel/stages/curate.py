@@ -28,6 +28,9 @@ from flywheel.split import components
 SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 """`undesired`: reasons of the filters that say "not to be imitated"; the row stays, for it may be the losing side."""
 
+ROWS_AT_ONCE = 16_384
+"""Rows edited and judged at a time: bounds the memory of a day, however many rows it has."""
+
 SHARED_PASSAGES = "shared_passages"
 """The reason of a row that says little of its own. It is no copy: what people said of it is not said of the row kept."""
 
@@ -85,18 +88,38 @@ def _screen_day(
     policy: Policy,
     old: bool,
 ) -> Tables:
-    allowed, dropped = drop_fields(day.scan().collect(), policy.forbidden)
-    rows, edited = rewrite(allowed, edits, secret)
-    made = pl.concat([dropped, edited])
     known = labelled.scan().drop("day") if labelled else pl.LazyFrame(schema=LABELS).drop("day")
-    seen = rows.lazy().join(measured.scan().drop("day"), on="id", how="left") if measured else rows.lazy()
-    judged = judge(seen.join(known, on="id", how="left"), filters).collect()
-    judged = told(judged, found(made, edits), ["too_old"] if old else [])
-    no = judged.filter(pl.col("reasons").list.len() > 0)
-    yes = judged.filter(pl.col("reasons").list.len() == 0).sort("id")
+    beside = [measured.scan().drop("day"), known] if measured else [known]
+    rows, reasons = day.scan().collect(), ["too_old"] if old else []
+    slices = list(rows.iter_slices(ROWS_AT_ONCE)) or [rows]
+    some = [_screened(few, beside, edits, filters, redactions, secret, policy, reasons) for few in slices]
+    tables = {table: pl.concat([tables[table] for tables in some]) for table in some[0]}
+    left = tables["residue"].group_by("label", maintain_order=True).agg(pl.col("count").sum())
+    return {**tables, "rows": tables["rows"].sort("id"), "rejected": tables["rejected"].sort("id"), "residue": left}
+
+
+def _screened(
+    rows: pl.DataFrame,
+    beside: Sequence[pl.LazyFrame],
+    edits: Sequence[Edit],
+    filters: Sequence[Filter],
+    redactions: Sequence[Redaction],
+    secret: bytes,
+    policy: Policy,
+    reasons: Sequence[str],
+) -> dict[str, pl.DataFrame]:
+    """The tables of some rows. `beside`: what was measured of them, and what people said."""
+    allowed, dropped = drop_fields(rows, policy.forbidden)
+    rewritten, edited = rewrite(allowed, edits, secret)
+    made = pl.concat([dropped, edited])
+    seen = rewritten.lazy()
+    for columns in beside:
+        seen = seen.join(columns, on="id", how="left")
+    judged = told(judge(seen, filters).collect(), found(made, edits), reasons)
+    yes, no = (judged.filter(kept) for kept in (pl.col("reasons").list.len() == 0, pl.col("reasons").list.len() > 0))
     return {
         "rows": conform(yes, SCREENED),
-        "rejected": conform(no.sort("id"), REJECTED),
+        "rejected": conform(no, REJECTED),
         "edits": made,
         "residue": residue(yes, redactions),
     }
