@@ -44,7 +44,9 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     shown |= noted(snapshot)
     shown |= outliers(snapshot, before)
     shown |= thinned(snapshot, before) | contradicted(snapshot)
-    shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t != "rows"}
+    shown |= {
+        f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t not in ("rows", "residue")
+    }
     shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
     shown["parts_reused"] = dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made))
     if days_made := [p for p in snapshot.made if DAY.fullmatch(p)]:
@@ -287,13 +289,21 @@ def cell_of(cell: str) -> str:
 
 
 def table_of(frame: pl.DataFrame) -> dg.MetadataValue:
-    """A small table for the UI: at most 12 rows, texts cut at 60 characters."""
+    """A small table for the UI: at most 12 rows, fractions to four places, lists joined, texts cut at 60 characters."""
     rows = [
-        dg.TableRecord({k: v if isinstance(v, int | float | bool) else str(v)[:60] for k, v in row.items()})
+        dg.TableRecord({column: _shown(value) for column, value in row.items()})
         for row in frame.head(ROWS).iter_rows(named=True)
     ]
     kinds = {c: "int" if t.is_integer() else "float" if t.is_float() else "string" for c, t in frame.schema.items()}
     return dg.MetadataValue.table(rows, dg.TableSchema([dg.TableColumn(c, kind) for c, kind in kinds.items()]))
+
+
+def _shown(value: object) -> str | int | float | bool:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, int | bool):
+        return value
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:60]
 
 
 def describe_release(made: Release) -> Shown:

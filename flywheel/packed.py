@@ -120,14 +120,14 @@ class Words:
         return np.lib.stride_tricks.as_strided(data.view(np.uint8), (len(data) - 7, 8), (1, 1)).view("<u8")[:, 0]
 
 
-def packed(texts: pl.Series) -> Iterator[Packed]:
-    """The texts, some at a time, in order. Nulls are empty texts."""
+def packed(texts: pl.Series, at_once: int = AT_ONCE) -> Iterator[Packed]:
+    """The texts, about `at_once` bytes at a time, in order. Nulls are empty texts."""
     texts = texts.fill_null("")
     sizes = texts.str.len_bytes().to_numpy().astype(np.int64) + 1
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     at = 0
     while at < len(sizes):
-        end = max(at + 1, int(np.searchsorted(starts, starts[at] + AT_ONCE, side="right")) - 1)
+        end = max(at + 1, int(np.searchsorted(starts, starts[at] + at_once, side="right")) - 1)
         joined = texts.slice(at, end - at).str.join("\n").cast(pl.Binary).item() + b"\n"
         yield Packed(np.frombuffer(joined, np.uint8), starts[at : end + 1] - starts[at])
         at = end

@@ -20,6 +20,8 @@ SHARES = (
     "repeated_paragraphs",
 )
 Shares = npt.NDArray[np.float32]
+AT_ONCE = 1 << 19
+"""Bytes looked at in one go: below this, counting is mostly calling."""
 
 
 class Repetition(Signal, frozen=True):
@@ -39,7 +41,7 @@ class Repetition(Signal, frozen=True):
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         said = rows.select("id", text=last_reply()).collect()
         texts = said["text"].unique(maintain_order=True)
-        parts = [_repeated(p) for p in packed(texts)]
+        parts = [_repeated(p) for p in packed(texts, AT_ONCE)]
         columns: dict[str, Any] = {c: np.concatenate([p[c] for p in parts]) if parts else [] for c in self.gives}
         every = pl.DataFrame({"text": texts, **columns}, schema={"text": pl.String, **self.gives})
         return said.join(every, on="text", how="left", maintain_order="left").drop("text").lazy()
