@@ -106,5 +106,5 @@ def _asked(record: Mapping[str, Any], field: str | None) -> list[str]:
 
 def _missing(path: Path, error: OSError) -> RecipeInvalid:
     return RecipeInvalid(
-        f"the benchmark file {path} cannot be read: {error.strerror}. Files of benchmark_overlap are named relative to the recipe's folder."
+        f"the benchmark file {path} cannot be read: {error.strerror}. Benchmark files are named relative to the recipe's folder."
     )

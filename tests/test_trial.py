@@ -94,7 +94,8 @@ def test_the_area_holds_the_lines_whatever_the_file_was(tmp_path: Path, name: st
 
     home = Home.create(tmp_path / "home", recipe=RECIPE)
     (home.path / "benchmarks").mkdir()
-    (home.path / "benchmarks" / "quiz.jsonl").write_text('{"question": "what is it"}\n')
+    for benchmark in ("quiz", "riddle"):
+        (home.path / "benchmarks" / f"{benchmark}.jsonl").write_text('{"question": "what is it"}\n')
     text = "".join(json.dumps(call(n)) + "\n" for n in range(20)).encode()
     source = tmp_path / name
     if name.endswith(".parquet"):
