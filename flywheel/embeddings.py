@@ -26,6 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.errors import EmbeddingsFailed
+from flywheel.packed import spread
 from flywheel.words import spaced
 
 F32 = npt.NDArray[np.float32]
@@ -185,7 +186,7 @@ def hashed(texts: Sequence[str]) -> F32:
     gram = codes
     inner = codes != 32
     for size in (2, 3, 4):
-        gram = _spread(gram[:-1] * np.uint64(0x9E3779B97F4A7C15) + codes[size - 1 :])
+        gram = spread(gram[:-1] * np.uint64(0x9E3779B97F4A7C15) + codes[size - 1 :])
         starts = np.flatnonzero(~_between(inner, size))
         place = owner[starts] * DIMENSIONS + (gram[starts] >> np.uint64(32)).astype(np.int64) % DIMENSIONS
         sign = np.where(gram[starts] & np.uint64(1), 1.0, -1.0)
@@ -199,13 +200,6 @@ def _between(inner: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.bool_]:
     window = np.lib.stride_tricks.sliding_window_view(inner, size)
     broken = (~window[:, 1:-1]).any(axis=1) if size > 2 else np.zeros(len(window), dtype=bool)
     return np.asarray(broken | ~window.any(axis=1))
-
-
-def _spread(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread the bits of each value over all 64."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _minilm(texts: Sequence[str]) -> F32:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from flywheel.kinds import Signal
 from flywheel.records import last_input, last_reply
+from flywheel.words import BEYOND
 
 WORDS = Path(__file__).parents[1] / "models" / "toxicity.parquet"
 """Word, its weight and its rarity, in thousandths; stop words weigh nothing. See the notice beside it."""
@@ -17,7 +18,6 @@ BIAS = 3.2776
 """What the model adds to the weighted mean of a text's words."""
 TEXTS = {"reply_toxicity": last_reply, "input_toxicity": last_input}
 _SPACE = r"[\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+"
-_BEYOND = r"[\x{a0}-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{303f}\x{ff00}-\x{ff0f}\x{ff1a}-\x{ff20}]+"
 MOST = 10_000
 """A word counts at most so often; beyond that the sums would not be exact."""
 
@@ -55,7 +55,7 @@ def score(texts: pl.Series, min_known: float) -> pl.Series:
     plain = pl.select(
         pl.when(plain.str.len_bytes() == plain.str.len_chars())
         .then(plain)
-        .otherwise(plain.str.replace_all(_BEYOND, " "))
+        .otherwise(plain.str.replace_all(BEYOND, " "))
     ).to_series()
     words = (
         pl.DataFrame({"at": pl.int_range(len(texts), eager=True), "word": plain.str.split(" ")})
