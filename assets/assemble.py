@@ -7,8 +7,8 @@ from assets.io import published
 from assets.resources import HomeResource
 from flywheel.kinds import SetKind
 from flywheel.recipe import Recipe
-from flywheel.snapshots import Snapshot
 from flywheel.stages.assemble import assemble
+from flywheel.storage.snapshots import Snapshot
 
 
 def candidates(recipe: Recipe) -> list[dg.AssetsDefinition]:

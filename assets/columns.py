@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import dagster as dg
 import polars as pl
 
-from flywheel.catalog_tables import COLUMNS
 from flywheel.labels import LABELS
-from flywheel.reader import RAW_FILES
+from flywheel.logs.reader import RAW_FILES
 from flywheel.recipe import Recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
 from flywheel.sets import EXAMPLES
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.measure import MATCHES
 from flywheel.stages.review import REVIEW
+from flywheel.storage.catalog_tables import COLUMNS
 
 MEANINGS: Mapping[str, str] = {
     **COLUMNS,

@@ -5,8 +5,8 @@ import dagster as dg
 from assets.graph import stage_asset
 from assets.io import published
 from assets.resources import HomeResource
-from flywheel.snapshots import Snapshot
 from flywheel.stages.curate import curate, screen
+from flywheel.storage.snapshots import Snapshot
 
 
 @stage_asset(group="4_curate", kinds={"polars", "parquet"})

@@ -5,10 +5,10 @@ import dagster as dg
 from assets.graph import stage_asset
 from assets.metadata import describe_catalog, describe_release
 from assets.resources import HomeResource, sentences
-from flywheel.catalog import Catalog
 from flywheel.kinds import SetKind
 from flywheel.recipe import Recipe
-from flywheel.releasing import release
+from flywheel.storage.catalog import Catalog
+from flywheel.storage.releasing import release
 
 
 def releases(recipe: Recipe) -> list[dg.AssetsDefinition]:

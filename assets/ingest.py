@@ -5,9 +5,9 @@ import dagster as dg
 from assets.graph import stage_asset
 from assets.io import published
 from assets.resources import HomeResource, sentences
-from flywheel.inbox import take
-from flywheel.snapshots import Snapshot
+from flywheel.logs.inbox import take
 from flywheel.stages import ingest
+from flywheel.storage.snapshots import Snapshot
 
 
 @stage_asset(group="1_ingest", kinds={"file"})

@@ -8,7 +8,7 @@ from assets.metadata import describe
 from assets.resources import HomeResource, sentences
 from flywheel.home import Home
 from flywheel.lineage import Dataset
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
 
 
 class DatasetIO(dg.ConfigurableIOManager):

@@ -26,12 +26,12 @@ from dagster._grpc.client import DagsterGrpcClient
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.resources import bury
-from flywheel.catalog import Catalog
 from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
-from flywheel.inbox import take
+from flywheel.logs.inbox import take
 from flywheel.outcome import checks_of, outcome
-from flywheel.trial import conclude, prepare, refuse_untried
+from flywheel.storage.catalog import Catalog
+from flywheel.tuning.trial import conclude, prepare, refuse_untried
 
 Progress = Callable[[str], None]
 

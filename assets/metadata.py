@@ -12,12 +12,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from flywheel import clusters, plots
-from flywheel.catalog import Catalog
-from flywheel.scorecard import scorecard
-from flywheel.snapshots import Snapshot
+from flywheel import plots
+from flywheel.duplicates import clusters
+from flywheel.quality.scorecard import scorecard
+from flywheel.quality.waterfall import waterfall
 from flywheel.stages.export import Release
-from flywheel.waterfall import waterfall
+from flywheel.storage.catalog import Catalog
+from flywheel.storage.snapshots import Snapshot
 
 ROWS, FEW = 12, 5
 TOLD = {True: "yes", False: "no", None: "not judged"}

@@ -10,10 +10,10 @@ from pydantic import PrivateAttr
 
 from flywheel.errors import FlywheelError
 from flywheel.home import Home, chosen_home, disk_errors
-from flywheel.raw import RawStore
+from flywheel.logs.raw import RawStore
 from flywheel.recipe import Recipe
-from flywheel.snapshots import Store
-from flywheel.trial import refuse_untried
+from flywheel.storage.snapshots import Store
+from flywheel.tuning.trial import refuse_untried
 
 ACTIVE = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 

@@ -6,8 +6,8 @@ from assets.graph import stage_asset
 from assets.io import published
 from assets.resources import HomeResource
 from flywheel.recipe import Recipe
-from flywheel.snapshots import Snapshot
 from flywheel.stages.review import review
+from flywheel.storage.snapshots import Snapshot
 
 
 def queue(recipe: Recipe) -> dg.AssetsDefinition:

@@ -9,7 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from assets.resources import ACTIVE, bury
 from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
-from flywheel.inbox import waiting
+from flywheel.logs.inbox import waiting
 from flywheel.records import short_hash
 
 GRACE = 120.0

@@ -21,18 +21,18 @@ from typing import Any
 
 import polars as pl
 
-from flywheel import benchmark_items
 from flywheel.edits import EDITS
 from flywheel.home import Home
 from flywheel.kinds import Redaction
-from flywheel.reader import whole_files
+from flywheel.logs.reader import whole_files
+from flywheel.protection import benchmark_items
 from flywheel.rewriting import rewrite
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.language import Language
 from flywheel.signals.toxicity import Toxicity, score
-from flywheel.snapshots import Snapshot
 from flywheel.stages import ingest
+from flywheel.storage.snapshots import Snapshot
 
 BENCHMARKS = ("gsm8k_test.jsonl.gz", "humaneval.jsonl.gz", "mt_bench_questions.jsonl")
 KINDS = {"email": "redact_email", "phone": "redact_phone", "card": "redact_card", "api_key": "redact_secret"}

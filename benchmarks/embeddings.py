@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flywheel.embeddings import CALIBRATED, MODELS, Embedder
+from flywheel.vectors.embeddings import CALIBRATED, MODELS, Embedder
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,6 @@ import orjson
 import polars as pl
 from measure import main
 
-from flywheel import words
 from flywheel.edits import EDITS
 from flywheel.filters import FILTERS
 from flywheel.home import Home
@@ -27,6 +26,7 @@ from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.stages.ingest import read_files
+from flywheel.texts import words
 
 U64 = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]

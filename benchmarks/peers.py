@@ -32,7 +32,7 @@ def texts_of(path: str) -> list[str]:
 
 def our_words() -> Any:
     """The module that says what a word is. It needs nothing but Polars."""
-    path = Path(__file__).parents[1] / "flywheel" / "words.py"
+    path = Path(__file__).parents[1] / "flywheel" / "texts" / "words.py"
     spec = importlib.util.spec_from_file_location("words", path)
     assert spec
     assert spec.loader

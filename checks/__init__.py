@@ -1,6 +1,6 @@
 """Dagster asset checks: one multi-check per asset, thresholds from the recipe. A check never computes.
 
-`flywheel.measures` counts, `flywheel.expectations` compares with the recipe, and here the finding gets Dagster's shape.
+`flywheel.quality.measures` counts, `flywheel.quality.expectations` compares with the recipe, and here the finding gets Dagster's shape.
 """
 
 import dagster as dg

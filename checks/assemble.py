@@ -3,10 +3,10 @@
 import dagster as dg
 
 from checks.shape import judged
-from flywheel import measures
 from flywheel.kinds import SetKind
+from flywheel.quality import measures
+from flywheel.quality.targets import set_targets
 from flywheel.recipe import Recipe
-from flywheel.targets import set_targets
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:

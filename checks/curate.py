@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from checks.shape import bounds, judged
-from flywheel import measures, traits
+from flywheel.quality import measures, traits
 from flywheel.recipe import Recipe
 
 

@@ -6,11 +6,11 @@ import dagster as dg
 import polars as pl
 
 from checks.shape import judged
-from flywheel import measures
 from flywheel.kinds import SetKind
+from flywheel.quality import measures
+from flywheel.quality.targets import wanted
 from flywheel.recipe import Recipe
 from flywheel.stages.export import damaged, released_files
-from flywheel.targets import wanted
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from checks.shape import bounds, judged
-from flywheel import measures
+from flywheel.quality import measures
 from flywheel.recipe import Recipe
 
 

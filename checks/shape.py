@@ -7,10 +7,10 @@ import polars as pl
 
 from assets.graph import OWNER
 from assets.resources import HomeResource, sentences
-from flywheel.expectations import Finding, judge
+from flywheel.quality.expectations import Finding, judge
+from flywheel.quality.targets import Target, wanted
 from flywheel.recipe import Recipe
-from flywheel.releasing import keep_verdicts
-from flywheel.targets import Target, wanted
+from flywheel.storage.releasing import keep_verdicts
 
 Measure = Callable[[HomeResource], pl.DataFrame]
 

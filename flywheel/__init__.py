@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flywheel.catalog import Catalog as Catalog
     from flywheel.errors import FlywheelError as FlywheelError
     from flywheel.home import Home as Home
     from flywheel.kinds import Edit as Edit
@@ -24,13 +23,14 @@ if TYPE_CHECKING:
     from flywheel.kinds import Source as Source
     from flywheel.recipe import Recipe as Recipe
     from flywheel.recipe import read_recipe as read_recipe
-    from flywheel.snapshots import Snapshot as Snapshot
-    from flywheel.snapshots import Store as Store
+    from flywheel.storage.catalog import Catalog as Catalog
+    from flywheel.storage.snapshots import Snapshot as Snapshot
+    from flywheel.storage.snapshots import Store as Store
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "Catalog": "catalog",
+    "Catalog": "storage.catalog",
     "Edit": "kinds",
     "Export": "kinds",
     "Filter": "kinds",
@@ -39,9 +39,9 @@ _WHERE = {
     "Recipe": "recipe",
     "SetKind": "kinds",
     "Signal": "kinds",
-    "Snapshot": "snapshots",
+    "Snapshot": "storage.snapshots",
     "Source": "kinds",
-    "Store": "snapshots",
+    "Store": "storage.snapshots",
     "read_recipe": "recipe",
 }
 

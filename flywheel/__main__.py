@@ -20,7 +20,7 @@ from rich.text import Text
 from flywheel import __version__, report
 from flywheel.errors import FlywheelError, HomeMissing, RawUnreadable
 from flywheel.home import Home, bring_sample_benchmarks, chosen_home, disk_errors, sample_recipe
-from flywheel.raw import KINDS, RawFile, refuse_no_log
+from flywheel.logs.raw import KINDS, RawFile, refuse_no_log
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -150,7 +150,7 @@ def why(id: str, home_path: str | None, as_json: bool) -> None:
     Example: flywheel why openai_chat:req_81
     """
     home = Home.open(home_path)
-    from flywheel.catalog import Catalog
+    from flywheel.storage.catalog import Catalog
 
     with progress("opening the catalog"), Catalog.open(home) as catalog:
         story = catalog.why(id)
@@ -172,7 +172,7 @@ def diff(set_name: str, old: str, new: str, limit: int, home_path: str | None, a
     Example: flywheel diff support_sft previous current
     """
     home = Home.open(home_path)
-    from flywheel import difference
+    from flywheel.audit import difference
 
     with progress("comparing"):
         change = difference.diff(home, set_name, old, new)
@@ -212,7 +212,7 @@ def clusters(axes: tuple[str, ...], limit: int, home_path: str | None, as_json: 
     \b
     Example: flywheel clusters --axis language --axis app
     """
-    from flywheel import clusters as of
+    from flywheel.duplicates import clusters as of
 
     found = of.report(Home.open(home_path).store, axes, limit)
     tell(found, as_json, report.cluster_report(found))
@@ -235,7 +235,7 @@ def order(sample: int, applied: bool, home_path: str | None, as_json: bool) -> i
     """
     from dataclasses import asdict
 
-    from flywheel import ordering
+    from flywheel.tuning import ordering
 
     home = Home.open(home_path)
     with progress("measuring"):
@@ -283,7 +283,7 @@ def preview(rule: str, limit: int, save: str | None, home_path: str | None, as_j
     Example: flywheel preview 'use = "too_short"
     min_words = 12' --save too_short
     """
-    from flywheel import preview as of
+    from flywheel.tuning import preview as of
 
     home = Home.open(home_path)
     rule = of.named(rule, save) if save else rule
@@ -305,7 +305,7 @@ def lint_prompt(set_name: str, prompt: str, home_path: str | None, as_json: bool
     \b
     Example: flywheel lint-prompt food_labels 'burger -->'
     """
-    from flywheel.prompts import PromptInvalid, lint_prompt, released_prompts, trained_form
+    from flywheel.formats.prompts import PromptInvalid, lint_prompt, released_prompts, trained_form
     from flywheel.stages.export import current
 
     if (version := current(Home.open(home_path).exports / set_name)) is None:
@@ -329,7 +329,7 @@ def doctor(port: int, home_path: str | None, as_json: bool) -> int:
     \b
     Example: flywheel doctor --home home
     """
-    from flywheel.doctor import examine
+    from flywheel.audit.doctor import examine
 
     with progress("examining"):
         found = [d._asdict() for d in examine(Home(chosen_home(home_path)), port)]
@@ -376,7 +376,7 @@ def demo(home_path: str | None, as_json: bool) -> int:
 
 def refuse_own_logs(path: Path, sample: Sequence[Path]) -> None:
     """Refuse to pour the sample among a user's own logs."""
-    from flywheel.snapshots import file_digest
+    from flywheel.storage.snapshots import file_digest
 
     ours = {file_digest(f) for folder in sample for f in log_files(folder)[0]}
     if own := [f.name for f in Home(path).raw.files() if f.digest not in ours]:
@@ -388,7 +388,7 @@ def refuse_own_logs(path: Path, sample: Sequence[Path]) -> None:
 
 def built(home: Home, as_json: bool, trial: int | None = None) -> int:
     """Run the graph and print what came out."""
-    from flywheel.inbox import refused, waiting
+    from flywheel.logs.inbox import refused, waiting
 
     home.recipe()
     if not home.raw.files() and not any(waiting(home)):

@@ -13,11 +13,11 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from flywheel import trial
 from flywheel.errors import FlywheelError, HomeBusy, HomeMissing
-from flywheel.raw import RawStore
+from flywheel.logs.raw import RawStore
 from flywheel.recipe import Recipe, read_recipe
-from flywheel.snapshots import Store, replace_synced
+from flywheel.storage.snapshots import Store, replace_synced
+from flywheel.tuning import trial
 from flywheel.workers import cores
 
 SCAFFOLD = "scaffold"

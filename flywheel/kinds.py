@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 import polars as pl
 from pydantic import BaseModel, Field
 
+from flywheel.choices.mix import Mix
+from flywheel.choices.selection import AnySelection
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
-from flywheel.mix import Mix
-from flywheel.selection import AnySelection
 
 if TYPE_CHECKING:
-    from flywheel.policy import Policy
+    from flywheel.protection.policy import Policy
 
 T = TypeVar("T", bound="Operator")
 

@@ -7,10 +7,10 @@ import polars as pl
 
 from flywheel.errors import SnapshotMissing
 from flywheel.home import Home
-from flywheel.scorecard import scorecard
-from flywheel.snapshots import Snapshot
+from flywheel.quality.scorecard import scorecard
+from flywheel.quality.waterfall import waterfall
 from flywheel.stages.export import current
-from flywheel.waterfall import waterfall
+from flywheel.storage.snapshots import Snapshot
 
 STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screened", "curated")
 

@@ -11,24 +11,24 @@ from typing import Any, Literal, get_args, get_origin
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
-from flywheel import targets
-from flywheel.active import BATCHES, AnyBatch, Batch
+from flywheel.choices.active import BATCHES, AnyBatch, Batch
+from flywheel.choices.mix import Mix
+from flywheel.choices.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
-from flywheel.mix import Mix
-from flywheel.policy import Policy
+from flywheel.protection.policy import Policy
+from flywheel.quality import targets
+from flywheel.quality.traits import Trait
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
-from flywheel.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.person import Person
-from flywheel.traits import Trait
 
 
 class Curate(BaseModel, frozen=True, extra="forbid"):

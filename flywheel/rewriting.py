@@ -18,7 +18,7 @@ import polars as pl
 from flywheel.edits import EDITS
 from flywheel.kinds import Edit, Redaction
 from flywheel.records import MESSAGE_FIELDS, conform, digests
-from flywheel.savings import tokens_saved
+from flywheel.texts.savings import tokens_saved
 
 EDITS_MADE = pl.Schema(
     {

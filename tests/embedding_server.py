@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from flywheel.embeddings import hashed
+from flywheel.vectors.embeddings import hashed
 
 
 class EmbeddingServer(ThreadingHTTPServer):

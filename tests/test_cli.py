@@ -165,7 +165,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_trace_on_demand(home, capsys, monke
     def fall(*_):
         raise RuntimeError("boom\x1b[31m")
 
-    monkeypatch.setattr("flywheel.catalog.Catalog.open", fall)
+    monkeypatch.setattr("flywheel.storage.catalog.Catalog.open", fall)
     assert run(["why", "x", "--home", str(home.path)]) == 4
     err = capsys.readouterr().err
     assert "RuntimeError: boom\\x1b[31m. This is a fault of flywheel; run with FLYWHEEL_DEBUG=1" in err
@@ -182,7 +182,7 @@ def test_interruptions(home, capfd, monkeypatch, error, code):
     def fall(*_):
         raise error
 
-    monkeypatch.setattr("flywheel.catalog.Catalog.open", fall)
+    monkeypatch.setattr("flywheel.storage.catalog.Catalog.open", fall)
     monkeypatch.setattr("os.dup2", lambda *_: None)
     assert run(["why", "x", "--home", str(home.path)]) == code
     assert "Traceback" not in capfd.readouterr().err

@@ -16,9 +16,9 @@ from flywheel.records import CONVERSATIONS
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.length import Length
 from flywheel.signals.near_duplicate import NearDuplicate
-from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.curate import curate, screen
 from flywheel.stages.measure import match, measure, relate
+from flywheel.storage.snapshots import Snapshot, Store
 from tests.build import chat
 
 SIGNALS = (ExactDuplicate(), Length(), NearDuplicate(threshold=0.6, ngram=2))

@@ -366,7 +366,7 @@ def test_one_more_day_and_late_feedback_touch_only_their_days(replay: Replay, tm
     day.write_text(json.dumps(line) + "\n")
     flywheel("ingest", day, late, home=home)
     built = flywheel("build", home=home)
-    from flywheel.snapshots import Store
+    from flywheel.storage.snapshots import Store
 
     old, new = Store(replay.home / "snapshots"), Store(home / "snapshots")
     for name, touched in (

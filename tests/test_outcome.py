@@ -6,7 +6,7 @@ import pytest
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.outcome import behind, judged, outcome, set_outcome, stage, tally
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
 from tests.pools import snapshot
 
 RECIPE = 'name = "a"\n[[set]]\nname = "support"\nuse = "sft"\nexport = ["openai"]\n'

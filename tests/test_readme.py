@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from flywheel import targets
 from flywheel.kinds import Operator
+from flywheel.quality import targets
 from flywheel.recipe import Recipe, parse_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -142,7 +142,7 @@ def test_pictures_and_files_the_readme_links_are_there() -> None:
 
 
 def test_every_selection_and_parameter_is_in_its_table() -> None:
-    from flywheel.selection import SELECTIONS
+    from flywheel.choices.selection import SELECTIONS
 
     assert first_cells("Selections") == set(SELECTIONS)
     for use, cls in SELECTIONS.items():
@@ -154,7 +154,7 @@ def test_every_selection_and_parameter_is_in_its_table() -> None:
 
 
 def test_every_batch_and_parameter_is_in_its_table() -> None:
-    from flywheel.active import BATCHES, Batch
+    from flywheel.choices.active import BATCHES, Batch
 
     assert first_cells("Review") == set(BATCHES)
     for use, cls in BATCHES.items():

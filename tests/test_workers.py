@@ -15,7 +15,7 @@ import pytest
 from flywheel import workers
 from flywheel.errors import RawChanged, WorkerEnded
 from flywheel.lineage import Dataset, Derivation, Part, cause
-from flywheel.snapshots import Store
+from flywheel.storage.snapshots import Store
 from flywheel.workers import side_by_side
 
 

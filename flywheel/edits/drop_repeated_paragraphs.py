@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from flywheel import prose
 from flywheel.kinds import Edit
+from flywheel.texts import prose
 
 _GAP = re.compile(r"(\n[ \t\r]*\n[ \t\r\n]*)")
 _LETTERS = re.compile(r"[\W_]+")

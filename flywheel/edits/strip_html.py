@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Edit
+from flywheel.texts import prose
 
 _BLOCK = frozenset(
     [

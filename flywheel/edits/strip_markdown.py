@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Edit
+from flywheel.texts import prose
 
 _MATHS = re.compile(r"\$\$[^$]{1,2000}\$\$|\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[.{1,2000}?\\\]", re.DOTALL)
 _MARKS = (

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from flywheel import prose
 from flywheel.kinds import Edit
+from flywheel.texts import prose
 
 
 class StripTemplateTokens(Edit, frozen=True):

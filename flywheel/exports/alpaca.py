@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.llama_factory import check_dataset_info, dataset_info
+from flywheel.formats.messages import every_message, lost_fields, text_of, thought_text, without_instructions
+from flywheel.formats.training_lines import Line, line_fault, read_lines
 from flywheel.kinds import Export
-from flywheel.messages import every_message, lost_fields, text_of, thought_text, without_instructions
-from flywheel.training_lines import Line, line_fault, read_lines
 
 
 class Alpaca(Export):

@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports.together import plain_losses, plain_message
-from flywheel.kinds import Export
-from flywheel.messages import Message, images, text_of, tools_of
-from flywheel.training_lines import (
+from flywheel.formats.messages import Message, images, text_of, tools_of
+from flywheel.formats.training_lines import (
     ChatMessage,
     JsonObject,
     Line,
@@ -22,6 +21,7 @@ from flywheel.training_lines import (
     line_fault,
     read_lines,
 )
+from flywheel.kinds import Export
 
 MESSAGES = {"type": "chat_template", "field_messages": "messages", "message_field_training": "train"}
 PAIRS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
+from flywheel.formats.messages import earlier_replies, every_message, lost_fields, text_of, without_instructions
+from flywheel.formats.training_lines import Line, Strict, line_fault, read_lines
 from flywheel.kinds import Export
-from flywheel.messages import earlier_replies, every_message, lost_fields, text_of, without_instructions
-from flywheel.training_lines import Line, Strict, line_fault, read_lines
 
 SCHEMA = "bedrock-conversation-2024"
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.together import Dialogue, Pair, plain_losses, plain_message, preference_line
+from flywheel.formats.messages import tools_of, weighted
+from flywheel.formats.training_lines import Line, line_fault, read_lines
 from flywheel.kinds import Export
-from flywheel.messages import tools_of, weighted
-from flywheel.training_lines import Line, line_fault, read_lines
 
 
 class Fireworks(Export):

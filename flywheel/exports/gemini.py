@@ -8,8 +8,7 @@ import orjson
 from pydantic import JsonValue
 
 from flywheel.errors import Unreadable
-from flywheel.kinds import Export
-from flywheel.messages import (
+from flywheel.formats.messages import (
     call_names,
     calls_of,
     earlier_replies,
@@ -19,7 +18,8 @@ from flywheel.messages import (
     text_of,
     without_instructions,
 )
-from flywheel.training_lines import Line, Strict, line_fault, read_lines
+from flywheel.formats.training_lines import Line, Strict, line_fault, read_lines
+from flywheel.kinds import Export
 
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
 

@@ -12,9 +12,9 @@ import polars as pl
 from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid
+from flywheel.formats.messages import calls_of, every_message, lost_fields, text_of, tools_of
+from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
 from flywheel.kinds import Export
-from flywheel.messages import calls_of, every_message, lost_fields, text_of, tools_of
-from flywheel.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
 
 BATCH = 20_000
 """Rows in memory at a time."""

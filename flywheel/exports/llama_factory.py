@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports.sharegpt import Turn, conversation, conversation_losses, turn, turns_fault
+from flywheel.formats.messages import functions_of, text_of
+from flywheel.formats.training_lines import JsonList, Line, Strict, TextLine, first_fault, line_fault, read_lines
 from flywheel.kinds import Export
-from flywheel.messages import functions_of, text_of
-from flywheel.training_lines import JsonList, Line, Strict, TextLine, first_fault, line_fault, read_lines
 
 
 class LlamaFactory(Export):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.together import Dialogue, plain_losses, plain_message
+from flywheel.formats.messages import Message, images, tools_of, weighted
+from flywheel.formats.training_lines import Line, line_fault, read_lines
 from flywheel.kinds import Export
-from flywheel.messages import Message, images, tools_of, weighted
 from flywheel.records import short_hash
-from flywheel.training_lines import Line, line_fault, read_lines
 
 NINE = re.compile(r"[A-Za-z0-9]{9}")
 

@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from flywheel.errors import ExportInvalid, Unreadable
+from flywheel.formats.limits import limits
+from flywheel.formats.messages import Message, chat_message, images, tools_of, weighted
 from flywheel.kinds import Export
-from flywheel.limits import limits
-from flywheel.messages import Message, chat_message, images, tools_of, weighted
 
 
 class OpenAI(Export):

@@ -8,8 +8,7 @@ import orjson
 from pydantic import Field
 
 from flywheel.errors import Unreadable
-from flywheel.kinds import Export
-from flywheel.messages import (
+from flywheel.formats.messages import (
     calls_of,
     earlier_replies,
     every_message,
@@ -19,7 +18,8 @@ from flywheel.messages import (
     thought_text,
     without_instructions,
 )
-from flywheel.training_lines import JsonList, Line, Strict, line_fault, read_lines
+from flywheel.formats.training_lines import JsonList, Line, Strict, line_fault, read_lines
+from flywheel.kinds import Export
 
 SIDES = {"user": "human", "assistant": "gpt", "tool": "observation"}
 ASKS, ANSWERS = ("human", "observation"), ("gpt", "function_call")

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
-from flywheel.kinds import Export
-from flywheel.limits import limits
-from flywheel.messages import (
+from flywheel.formats.limits import limits
+from flywheel.formats.messages import (
     INSTRUCTIONS,
     Message,
     chat_message,
@@ -18,7 +17,7 @@ from flywheel.messages import (
     tools_of,
     weighted,
 )
-from flywheel.training_lines import (
+from flywheel.formats.training_lines import (
     ChatMessage,
     ImagePart,
     Line,
@@ -30,6 +29,7 @@ from flywheel.training_lines import (
     line_fault,
     read_lines,
 )
+from flywheel.kinds import Export
 
 
 class Together(Export):

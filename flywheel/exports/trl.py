@@ -10,9 +10,9 @@ import orjson
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
+from flywheel.formats.messages import Message, call_names, calls_of, every_message, text_of, tools_of
+from flywheel.formats.training_lines import Representatives
 from flywheel.kinds import Export
-from flywheel.messages import Message, call_names, calls_of, every_message, text_of, tools_of
-from flywheel.training_lines import Representatives
 
 
 class Trl(Export):

@@ -2,7 +2,7 @@
 
 from flywheel.filters.no_consent import NoConsent
 from flywheel.kinds import Filter, choice, discover
-from flywheel.policy import Policy
+from flywheel.protection.policy import Policy
 
 FILTERS = discover(__name__, Filter)
 AnyFilter = choice(FILTERS)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flywheel.kinds import Filter
 from flywheel.records import last_input, last_reply
-from flywheel.words import letters
+from flywheel.texts.words import letters
 
 
 class Echo(Filter, frozen=True):

@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from flywheel.kinds import Filter
-from flywheel.policy import Value, found_at
+from flywheel.protection.policy import Value, found_at
 
 
 class NoConsent(Filter, frozen=True):

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from flywheel import prose
 from flywheel.kinds import Filter
 from flywheel.records import last_reply, user_text
+from flywheel.texts import prose
 
 
 class PlaceholderText(Filter, frozen=True):

@@ -4,9 +4,9 @@ from typing import Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Filter
 from flywheel.records import last_reply
+from flywheel.texts import prose
 
 
 class UnbalancedFences(Filter, frozen=True):

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import model_validator
 
+from flywheel.formats.messages import INSTRUCTIONS
 from flywheel.kinds import Formed, SetKind
-from flywheel.messages import INSTRUCTIONS
 from flywheel.records import conform, message
 from flywheel.sets import PICKED
 

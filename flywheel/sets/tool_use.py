@@ -7,10 +7,10 @@ import orjson
 import polars as pl
 
 from flywheel.errors import Unreadable
+from flywheel.formats.messages import calls_of, functions_of
+from flywheel.formats.tool_schemas import faults
 from flywheel.kinds import Formed, SetKind
-from flywheel.messages import calls_of, functions_of
 from flywheel.sets.sft import Sft
-from flywheel.tool_schemas import faults
 
 
 class ToolUse(SetKind):

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
-from flywheel.embedded import Embedded, loaded, stored
 from flywheel.records import last_input, last_reply
+from flywheel.vectors.embedded import Embedded, loaded, stored
 
 F64 = npt.NDArray[np.float64]
 

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from flywheel import benchmark_items
-from flywheel.benchmark_items import Item
+from flywheel.duplicates.shingles import U64, blocks
 from flywheel.kinds import Signal
 from flywheel.lineage import Step
-from flywheel.shingles import U64, blocks
-from flywheel.words import words as words_of
+from flywheel.protection import benchmark_items
+from flywheel.protection.benchmark_items import Item
+from flywheel.texts.words import words as words_of
 
 Gram = tuple[str, ...]
 

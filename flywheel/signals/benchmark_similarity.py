@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from pydantic import Field, PrivateAttr, model_validator
 
-from flywheel import benchmark_items
-from flywheel.cosine import nearest
-from flywheel.embedded import Embedded
 from flywheel.lineage import Step
-from flywheel.words import words
+from flywheel.protection import benchmark_items
+from flywheel.texts.words import words
+from flywheel.vectors.cosine import nearest
+from flywheel.vectors.embedded import Embedded
 
 
 class BenchmarkSimilarity(Embedded, frozen=True):

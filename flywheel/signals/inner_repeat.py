@@ -7,8 +7,8 @@ import polars as pl
 from pydantic import Field
 
 from flywheel.kinds import Signal
-from flywheel.passages import passages
 from flywheel.records import last_reply
+from flywheel.texts.passages import passages
 
 
 class InnerRepeat(Signal, frozen=True):

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
-from flywheel.alike import Groups, Search, jaccard
+from flywheel.duplicates.alike import Groups, Search, jaccard
+from flywheel.duplicates.shingles import U32, Sets, band_keys, digests, shingle_sets
 from flywheel.kinds import Matched, Signal
 from flywheel.records import last_input, reply
-from flywheel.shingles import U32, Sets, band_keys, digests, shingle_sets
 
 WHOLE = ["system", "content"]
 """What two rows have in common that say the same."""

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from flywheel.identities import NOBODY, persons, read_identities, sealed
 from flywheel.kinds import Signal
 from flywheel.lineage import Step
-from flywheel.passages import hashed
+from flywheel.logs.identities import NOBODY, persons, read_identities, sealed
 from flywheel.records import canonical, short_hash
+from flywheel.texts.passages import hashed
 
 
 class Person(Signal, frozen=True):

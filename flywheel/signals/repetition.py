@@ -8,8 +8,8 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.packed import Counts, Hashes, Packed, Words, packed, spread
 from flywheel.records import last_reply
+from flywheel.texts.packed import Counts, Hashes, Packed, Words, packed, spread
 
 TOP, DUPLICATE = (2, 3, 4), (5, 6, 7, 8, 9, 10)
 SHARES = (

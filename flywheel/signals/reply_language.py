@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal
 
 import polars as pl
 
-from flywheel import prose
 from flywheel.kinds import Signal
 from flywheel.records import last_input, last_reply
 from flywheel.signals.language import written_in
+from flywheel.texts import prose
 
 
 class ReplyLanguage(Signal, frozen=True):

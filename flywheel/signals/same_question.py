@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.passages import hashed
 from flywheel.records import reply
-from flywheel.words import letters
+from flywheel.texts.passages import hashed
+from flywheel.texts.words import letters
 
 
 class SameQuestion(Signal, frozen=True):

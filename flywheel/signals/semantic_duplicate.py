@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from flywheel.cosine import Index, cosines, near_pairs
-from flywheel.embedded import Embedded, loaded, stored
-from flywheel.split import components
+from flywheel.choices.split import components
+from flywheel.vectors.cosine import Index, cosines, near_pairs
+from flywheel.vectors.embedded import Embedded, loaded, stored
 
 SKETCH = pl.Schema(
     {

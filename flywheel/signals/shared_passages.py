@@ -7,8 +7,8 @@ import polars as pl
 from pydantic import Field
 
 from flywheel.kinds import Signal
-from flywheel.passages import sketch, span_sketch
 from flywheel.records import last_reply
+from flywheel.texts.passages import sketch, span_sketch
 
 
 class SharedPassages(Signal, frozen=True):

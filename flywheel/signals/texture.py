@@ -8,8 +8,8 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.packed import Counts, Packed, Words, packed
 from flywheel.records import last_reply
+from flywheel.texts.packed import Counts, Packed, Words, packed
 
 Numbers = npt.NDArray[Any]
 

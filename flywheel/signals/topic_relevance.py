@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
-from flywheel.content_words import content_words
-from flywheel.cosine import nearest
-from flywheel.embedded import Embedded
+from flywheel.texts.content_words import content_words
+from flywheel.vectors.cosine import nearest
+from flywheel.vectors.embedded import Embedded
 
 SURE = 0.5
 """Relevance of a text with a keyword."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flywheel.kinds import Signal
 from flywheel.records import last_input, last_reply
-from flywheel.words import BEYOND
+from flywheel.texts.words import BEYOND
 
 WORDS = Path(__file__).parents[1] / "models" / "toxicity.parquet"
 """Word, its weight and its rarity, in thousandths; stop words weigh nothing. See the notice beside it."""

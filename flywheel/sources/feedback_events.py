@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable, nearest
-from flywheel.exchange import (
+from flywheel.kinds import Source
+from flywheel.logs.exchange import (
     CONVERSATION_IDS,
     TIMES,
     native_id,
@@ -14,7 +15,6 @@ from flywheel.exchange import (
     take_text,
     to_json,
 )
-from flywheel.kinds import Source
 from flywheel.records import FEEDBACK_KINDS
 
 OTHER_NAMES = {"thumbs": "thumb", "preference": "choice", "regenerate": "regeneration", "abandon": "abandonment"}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
-from flywheel.exchange import as_object, moment, read_request, read_response, take_moment, take_text, to_json
 from flywheel.kinds import Source
+from flywheel.logs.exchange import as_object, moment, read_request, read_response, take_moment, take_text, to_json
 from flywheel.sources.openai_chat import around, complete
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
-from flywheel.exchange import (
+from flywheel.kinds import Source
+from flywheel.logs.exchange import (
     CONVERSATION_IDS,
     as_object,
     moment,
@@ -17,8 +18,7 @@ from flywheel.exchange import (
     take_text,
     to_json,
 )
-from flywheel.kinds import Source
-from flywheel.usual_call import usual_row
+from flywheel.logs.usual_call import usual_row
 
 FAILED = ("error", "failure", "failed")
 

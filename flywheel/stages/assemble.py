@@ -10,18 +10,18 @@ from typing import Any
 
 import polars as pl
 
+from flywheel.choices.mix import Allocation, allocate, axis
+from flywheel.choices.selection import SELECTION, Selected, narrowed
+from flywheel.choices.split import KEYS, split
+from flywheel.formats.messages import INSTRUCTIONS
 from flywheel.kinds import Edit, Formed, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.messages import INSTRUCTIONS
-from flywheel.mix import Allocation, allocate, axis
 from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
 from flywheel.rewriting import RESIDUE, every_redaction, residue, rewrite_text
-from flywheel.selection import SELECTION, Selected, narrowed
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
-from flywheel.snapshots import Snapshot, StoredPart
-from flywheel.split import KEYS, split
 from flywheel.stages.curate import SHARED_PASSAGES
+from flywheel.storage.snapshots import Snapshot, StoredPart
 from flywheel.workers import one_by_one, side_by_side
 
 STRINGS = pl.List(pl.String)

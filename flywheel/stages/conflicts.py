@@ -7,11 +7,11 @@ from functools import partial
 
 import polars as pl
 
-from flywheel.contradictions import Features, Verdict, features, of_answers, of_questions
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.measures import MEASURES
+from flywheel.quality.measures import MEASURES
 from flywheel.records import last_input, last_reply, reply
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
+from flywheel.texts.contradictions import Features, Verdict, features, of_answers, of_questions
 
 CONFLICTS = pl.Schema(
     {
@@ -91,7 +91,7 @@ def _verdict(kind: str, a: Features, b: Features) -> Verdict:
 
 def measured(conflicts: Snapshot, curated: Snapshot) -> pl.DataFrame:
     """Of the conflicts: `contradiction_share` (rows of the pool that contradict another), per kind; `conflicts` per kind and
-    verdict, `contradictions` per rule. MEASURES, as `flywheel.measures` has it."""
+    verdict, `contradictions` per rule. MEASURES, as `flywheel.quality.measures` has it."""
     n, found = curated.count(), conflicts.scan().collect()
     opposed = found.filter(verdict="contradiction")
     counts = [("contradiction_share", "", _rows(opposed) / n if n else 0.0)]

@@ -12,18 +12,18 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from flywheel.forbidden import drop_fields
+from flywheel.choices.split import components
 from flywheel.kinds import Edit, Filter, Redaction, Signal
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.passages import held_before
-from flywheel.policy import NO_POLICY, Policy
+from flywheel.protection.forbidden import drop_fields
+from flywheel.protection.policy import NO_POLICY, Policy
 from flywheel.records import CONVERSATIONS, REJECTED, SLIM, conform, short_hash
 from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue, rewrite
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
 from flywheel.signals.shared_passages import SharedPassages
-from flywheel.snapshots import Snapshot, StoredPart
-from flywheel.split import components
+from flywheel.storage.snapshots import Snapshot, StoredPart
+from flywheel.texts.passages import held_before
 
 SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 """`undesired`: reasons of the filters that say "not to be imitated"; the row stays, for it may be the losing side."""

@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from flywheel.card import card
-from flywheel.chat_templates import characters, prove_mask, template
 from flywheel.errors import ReleaseRefused
 from flywheel.exports import EXPORTS
+from flywheel.formats.card import card
+from flywheel.formats.chat_templates import characters, prove_mask, template
+from flywheel.formats.limits import file_remarks
+from flywheel.formats.messages import INSTRUCTIONS
+from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
 from flywheel.kinds import Export, SetKind
-from flywheel.limits import file_remarks
 from flywheel.lineage import ENGINE, Derivation, SnapshotRef
-from flywheel.messages import INSTRUCTIONS
+from flywheel.quality.targets import Target
+from flywheel.quality.waterfall import waterfall
 from flywheel.records import canonical
-from flywheel.rendering import SPLITS, Written, read_back, write_formats
-from flywheel.snapshots import Snapshot, Store, file_digest, sync, write_synced
-from flywheel.targets import Target
-from flywheel.waterfall import waterfall
+from flywheel.storage.snapshots import Snapshot, Store, file_digest, sync, write_synced
 
 if TYPE_CHECKING:
     from flywheel.home import Home

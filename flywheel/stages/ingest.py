@@ -11,14 +11,14 @@ import orjson
 import polars as pl
 
 from flywheel.errors import FlywheelError, nearest
-from flywheel.exchange import to_json
 from flywheel.kinds import Source
 from flywheel.lineage import Dataset, Derivation, Part, SnapshotRef, Step, Tables, cause
-from flywheel.raw import RawFile, RawStore
-from flywheel.reader import RAW_FILES, read_piece, whole_files
+from flywheel.logs.exchange import to_json
+from flywheel.logs.raw import RawFile, RawStore
+from flywheel.logs.reader import RAW_FILES, read_piece, whole_files
 from flywheel.records import CONVERSATIONS, FEEDBACK, SET_ASIDE, digests, short_hash
-from flywheel.snapshots import Snapshot, StoredPart
 from flywheel.sources import SOURCES
+from flywheel.storage.snapshots import Snapshot, StoredPart
 
 UNDATED = "none"
 """Name of the part that holds lines set aside without a day: batch requests that wait for their response."""

@@ -12,7 +12,7 @@ import polars as pl
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.records import conform, short_hash
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
 
 WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "regeneration": 0.5}
 """How much a comparison counts: what a person wrote or chose, before what we infer (formats.md, table of kinds)."""

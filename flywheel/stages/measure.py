@@ -12,7 +12,7 @@ import polars as pl
 from flywheel.kinds import Signal
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.records import CONVERSATIONS, conform
-from flywheel.snapshots import Snapshot, StoredPart
+from flywheel.storage.snapshots import Snapshot, StoredPart
 
 ROWS_AT_ONCE = 16_384
 """Rows measured at a time: bounds the memory of a day, however many rows it has."""

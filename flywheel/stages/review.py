@@ -10,12 +10,12 @@ from functools import partial
 
 import polars as pl
 
-from flywheel.active import Batch
+from flywheel.choices.active import Batch
+from flywheel.choices.mix import task
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.measures import MEASURES
-from flywheel.mix import task
+from flywheel.quality.measures import MEASURES
 from flywheel.records import conform
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
 
 REVIEW = pl.Schema(
     {

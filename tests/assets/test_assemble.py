@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from assets.definitions import definitions
-from flywheel.catalog import Catalog
 from flywheel.home import Home
+from flywheel.storage.catalog import Catalog
 from tests.homes import Ran, small_home
 
 RECIPE = """

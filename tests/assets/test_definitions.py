@@ -9,7 +9,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets.definitions import definitions
 from flywheel.home import Home
-from flywheel.targets import TARGETS
+from flywheel.quality.targets import TARGETS
 
 STAGES = ["raw_files", "conversations", "feedback", "labels", "signals", "screened", "curated"]
 RECIPE = """

@@ -10,7 +10,7 @@ from assets.io import DatasetIO, published
 from assets.resources import HomeResource
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part, cause
-from flywheel.snapshots import Snapshot
+from flywheel.storage.snapshots import Snapshot
 
 IDS = pl.DataFrame({"id": ["a", "b"]})
 

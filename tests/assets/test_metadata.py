@@ -19,11 +19,11 @@ from assets.metadata import (
     selection,
     table_of,
 )
-from flywheel.catalog import Catalog
 from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part, cause
-from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.export import Release
+from flywheel.storage.catalog import Catalog
+from flywheel.storage.snapshots import Snapshot, Store
 from tests.pools import snapshot
 
 HOSTILE = "![x](http://evil/b.png)<script>alert(1)</script>"

@@ -9,7 +9,7 @@ import pytest
 
 from assets.sensors import TRIES, look
 from flywheel.home import Home
-from flywheel.inbox import take
+from flywheel.logs.inbox import take
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from flywheel.home import Home
-from flywheel.inbox import take
+from flywheel.logs.inbox import take
 from tests.homes import drop, small_home, thumb
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

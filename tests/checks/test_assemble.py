@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from flywheel import measures
 from flywheel.__main__ import run
 from flywheel.home import Home
 from flywheel.kinds import SetKind
-from flywheel.snapshots import Snapshot
-from flywheel.targets import TARGETS
+from flywheel.quality import measures
+from flywheel.quality.targets import TARGETS
+from flywheel.storage.snapshots import Snapshot
 from tests.homes import Ran, blocking, doctor, exported, out_of_bounds
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from assets.metadata import describe
-from flywheel.catalog import Catalog
 from flywheel.home import Home
-from flywheel.identities import pseudonym
+from flywheel.logs.identities import pseudonym
+from flywheel.storage.catalog import Catalog
 from tests.homes import Ran, call, drop, words
 
 pytestmark = pytest.mark.slow

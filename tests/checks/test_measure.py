@@ -3,7 +3,7 @@
 import pytest
 
 from flywheel.home import Home
-from flywheel.targets import TARGETS
+from flywheel.quality.targets import TARGETS
 from tests.homes import Ran, blocking, doctor, exported, out_of_bounds
 
 pytestmark = pytest.mark.slow

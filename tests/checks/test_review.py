@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from flywheel.home import Home
+from flywheel.quality.targets import TARGETS
 from flywheel.stages import review
-from flywheel.targets import TARGETS
 from tests.homes import Ran, call, drop, out_of_bounds
 
 pytestmark = pytest.mark.slow

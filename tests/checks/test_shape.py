@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from checks.shape import result, spec
-from flywheel.expectations import Finding
 from flywheel.home import Home
-from flywheel.targets import TARGETS, Target
+from flywheel.quality.expectations import Finding
+from flywheel.quality.targets import TARGETS, Target
 from tests.homes import Ran
 
 TARGET = next(t for t in TARGETS["set"] if t.name == "set_is_large_enough")

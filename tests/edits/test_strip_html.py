@@ -3,9 +3,9 @@ import time
 import polars as pl
 import pytest
 
-from flywheel import prose
 from flywheel.edits.strip_html import StripHtml
 from flywheel.rewriting import rewrite
+from flywheel.texts import prose
 from tests.build import chat
 
 

@@ -8,8 +8,8 @@ import pytest
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports import trl
 from flywheel.exports.trl import Trl
+from flywheel.formats.training_lines import Representatives
 from flywheel.records import message
-from flywheel.training_lines import Representatives
 
 CALL = '[{"id":"call_1","type":"function","function":{"name":"get_order","arguments":"{ \\"id\\":7}"}}]'
 TOOLS = '[{"type":"function","function":{"name":"get_order","parameters":{"type":"object","properties":{"id":{"type":"integer"}}}}}]'
@@ -220,7 +220,7 @@ def test_what_datasets_makes_of_a_row_is_compared():
 
 def test_what_datasets_would_merge_is_found_however_late_it_comes(tmp_path, monkeypatch):
     pytest.importorskip("datasets")
-    monkeypatch.setattr("flywheel.training_lines.ALL_OF", 2)
+    monkeypatch.setattr("flywheel.formats.training_lines.ALL_OF", 2)
     other = {**GOOD, "completion": [{**REPLY, "thinking": "2026-03-02"}]}
     read = []
     monkeypatch.setattr(trl, "_compare", lambda name, standing: read.append([n for n, *_ in standing.rows]))

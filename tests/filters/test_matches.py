@@ -3,9 +3,9 @@ import pytest
 
 from flywheel.errors import RecipeInvalid
 from flywheel.filters.matches import Matches
-from flywheel.preview import parse_filter
 from flywheel.recipe import parse_recipe
 from flywheel.stages.curate import judge
+from flywheel.tuning.preview import parse_filter
 from tests.build import chat
 
 ROW = chat(

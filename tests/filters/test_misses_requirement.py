@@ -3,9 +3,9 @@ import pytest
 
 from flywheel.errors import RecipeInvalid
 from flywheel.filters.misses_requirement import MissesRequirement
-from flywheel.preview import parse_filter
 from flywheel.recipe import parse_recipe
 from flywheel.stages.curate import judge
+from flywheel.tuning.preview import parse_filter
 from tests.build import chat
 from tests.measured import measured
 

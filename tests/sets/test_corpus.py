@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from flywheel.sets.corpus import Corpus, pack
-from flywheel.snapshots import Store
 from flywheel.stages.assemble import assemble
+from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, labels_of, pool_of, published, screened_of
 from tests.trainers import told

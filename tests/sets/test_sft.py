@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from flywheel.records import message_digest, short_hash
 from flywheel.sets import PICKED
 from flywheel.sets.sft import Sft
-from flywheel.snapshots import Store
 from flywheel.stages.assemble import assemble
+from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, label, labels_of, pool_of, published, screened_of
 

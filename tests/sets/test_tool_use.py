@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from flywheel.sets.tool_use import ToolUse
-from flywheel.snapshots import Store
 from flywheel.stages.assemble import assemble
+from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import published, screened_of
 from tests.trainers import told

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from flywheel.embeddings import Embedder
 from flywheel.errors import RecipeInvalid
 from flywheel.filters.benchmark_paraphrase import BenchmarkParaphrase
 from flywheel.recipe import parse_recipe, read_recipe
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
+from flywheel.vectors.embeddings import Embedder
 from tests.build import chat, rows
 
 EGGS = (

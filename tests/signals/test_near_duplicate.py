@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel import alike
-from flywheel.shingles import Sets
+from flywheel.duplicates import alike
+from flywheel.duplicates.shingles import Sets
 from flywheel.signals import near_duplicate
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate

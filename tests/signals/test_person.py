@@ -8,7 +8,7 @@ import pytest
 
 from flywheel.errors import RecipeInvalid
 from flywheel.home import Home
-from flywheel.identities import pseudonym
+from flywheel.logs.identities import pseudonym
 from flywheel.recipe import parse_recipe
 from flywheel.signals.person import Person
 from tests.build import chat, rows

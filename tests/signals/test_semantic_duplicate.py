@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel import cosine
-from flywheel.embeddings import Embedder
 from flywheel.signals import semantic_duplicate
 from flywheel.signals.exact_duplicate import ExactDuplicate
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.signals.semantic_duplicate import SemanticDuplicate
-from flywheel.snapshots import Store
 from flywheel.stages.curate import chained, choose
 from flywheel.stages.measure import measure, relate
+from flywheel.storage.snapshots import Store
+from flywheel.vectors import cosine
+from flywheel.vectors.embeddings import Embedder
 from tests.build import chat, rows
 from tests.stages.test_measure import published
 

@@ -2,11 +2,11 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from flywheel.embeddings import Embedder
 from flywheel.errors import RecipeInvalid
 from flywheel.filters.off_topic import OffTopic
 from flywheel.recipe import parse_recipe
 from flywheel.signals.topic_relevance import TopicRelevance
+from flywheel.vectors.embeddings import Embedder
 from tests.build import chat, rows
 
 BANKING = {

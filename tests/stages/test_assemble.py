@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flywheel.choices.selection import SELECTION, Diverse, Importance, Prune, Top
 from flywheel.edits.redact_email import RedactEmail
 from flywheel.lineage import account
 from flywheel.records import message_digest, short_hash
-from flywheel.selection import SELECTION, Diverse, Importance, Prune, Top
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
-from flywheel.snapshots import Store
 from flywheel.stages.assemble import assemble, kept_instead, remap_labels
+from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import NOON, comparison, comparisons_of, label, labels_of, published, screened_of, snapshot
 

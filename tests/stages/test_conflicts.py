@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flywheel.expectations import judge
 from flywheel.kinds import Threshold
+from flywheel.quality.expectations import judge
+from flywheel.quality.targets import wanted
 from flywheel.signals.same_question import SameQuestion
-from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.conflicts import CONFLICTS, EACH, conflicts, measured, pairs_of
-from flywheel.targets import wanted
+from flywheel.storage.snapshots import Snapshot, Store
 from tests.build import chat, rows
 from tests.pools import screened_of, snapshot
 

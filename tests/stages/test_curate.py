@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel.kinds import Filter
-from flywheel.passages import sketch
 from flywheel.recipe import parse_recipe
 from flywheel.signals.shared_passages import SharedPassages
-from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.curate import choose, judge, original, usual
+from flywheel.storage.snapshots import Snapshot, Store
+from flywheel.texts.passages import sketch
 from tests.build import chat
 from tests.pools import snapshot
 

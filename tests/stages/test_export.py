@@ -11,12 +11,12 @@ import pytest
 from flywheel.errors import ExportInvalid, ReleaseRefused
 from flywheel.exports.openai import OpenAI
 from flywheel.exports.trl import Trl
+from flywheel.quality.targets import set_targets
 from flywheel.sets import EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
-from flywheel.snapshots import Store, file_digest
 from flywheel.stages.assemble import assemble
 from flywheel.stages.export import (
     ExportContext,
@@ -29,7 +29,7 @@ from flywheel.stages.export import (
     release,
     released_files,
 )
-from flywheel.targets import set_targets
+from flywheel.storage.snapshots import Store, file_digest
 from tests.build import chat
 from tests.pools import comparison, comparisons_of, label, labels_of, published, screened_of
 
@@ -365,7 +365,7 @@ def test_a_row_against_the_rules_of_a_format_is_refused_and_the_rest_released(tm
 
 
 def test_a_file_beyond_the_limit_of_its_service_is_refused(tmp_path, monkeypatch):
-    from flywheel import limits as known
+    from flywheel.formats import limits as known
 
     monkeypatch.setattr(known, "limits", lambda use: known.Limits(as_of="2026-11-22", rows_max=5))
     with pytest.raises(ExportInvalid, match="18 rows; openai takes 5"):
@@ -373,7 +373,7 @@ def test_a_file_beyond_the_limit_of_its_service_is_refused(tmp_path, monkeypatch
 
 
 def test_row_157_a_release_proves_what_its_template_learns(tmp_path):
-    from flywheel.chat_templates import template
+    from flywheel.formats.chat_templates import template
 
     made = released(tmp_path, Sft(name="s", export=("trl",), template="chatml"), screened_of(*chats(20)))
     manifest = orjson.loads((made.path / "manifest.json").read_bytes())
@@ -381,7 +381,7 @@ def test_row_157_a_release_proves_what_its_template_learns(tmp_path):
 
 
 def test_row_157_a_template_that_learns_nothing_blocks_the_release(tmp_path, monkeypatch):
-    from flywheel.chat_templates import ChatTemplate, TemplateInvalid
+    from flywheel.formats.chat_templates import ChatTemplate, TemplateInvalid
     from flywheel.stages import export as stage
 
     bare = ChatTemplate("bare", "{% for m in messages %}{{ m.content }}{% endfor %}", "")

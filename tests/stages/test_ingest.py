@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel import pieces, reader
 from flywheel.errors import FlywheelError, RawChanged
 from flywheel.labels import FeedbackPolicy
-from flywheel.raw import RawStore
-from flywheel.reader import whole_files
-from flywheel.snapshots import Snapshot, Store
+from flywheel.logs import pieces, reader
+from flywheel.logs.raw import RawStore
+from flywheel.logs.reader import whole_files
 from flywheel.sources import SOURCES
 from flywheel.stages import ingest
 from flywheel.stages.label import label
+from flywheel.storage.snapshots import Snapshot, Store
 
 SECRET = b"s" * 32
 

@@ -12,8 +12,8 @@ from flywheel.kinds import Signal
 from flywheel.lineage import Dataset, Derivation, Part, cause
 from flywheel.records import CONVERSATIONS, last_reply
 from flywheel.signals.near_duplicate import NearDuplicate
-from flywheel.snapshots import Snapshot, Store
 from flywheel.stages.measure import match, measure, relate
+from flywheel.storage.snapshots import Snapshot, Store
 from tests.build import chat, rows
 
 

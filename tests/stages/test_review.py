@@ -5,11 +5,11 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from flywheel.active import Diversity, Uncertainty
+from flywheel.choices.active import Diversity, Uncertainty
 from flywheel.labels import LEDGER
 from flywheel.records import FEEDBACK, REJECTED, conform
-from flywheel.snapshots import Store
 from flywheel.stages.review import REVIEW, answered, measured, review, waiting
+from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, labels_of, pool_of, screened_of, snapshot
 

@@ -1,0 +1,1 @@
+"""Audits: where a row came from and went, what changed between versions, and whether a home is sound."""

@@ -1,0 +1,1 @@
+"""Training formats: messages, chat templates, prompts, the lines of training files and the limits of services."""

@@ -1,0 +1,225 @@
+"""The dataset card: what a set is, where it came from, how it was made and checked. Made from its manifest alone."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel.quality.scorecard import scorecard
+
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+
+ABOUT = {
+    "sft": "Prompts with the reply to learn: the one given, or the better one a person wrote in its place.",
+    "preference": "Prompts with two replies: the one people preferred and the one they did not.",
+    "kto": "Prompts with one reply, each marked as desired or not by the thumbs of users.",
+    "reward": "Prompts with one reply and its score, normalised per rater.",
+    "corpus": "Documents, each a text to go on from.",
+    "tool_use": "Requests that were met with tools: the calls, their results and the reply.",
+    "cot": "Prompts with the reasoning and, apart from it, an answer that was verified.",
+}
+
+
+def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Markdown with the front matter that dataset tools read.
+
+    `facts`: `source`, `model`, `language` (value -> conversations), `first_day`, `last_day`, `licences` (source -> SPDX
+    expression), `waterfall` (see there); any may be missing. Values from logs are escaped: they are not ours.
+    """
+    sections = [
+        _front(manifest, facts),
+        f"# {manifest['set']}\n\n{ABOUT.get(manifest['kind'], '')} Version `{manifest['version']}`, made by flywheel from production logs and feedback.",
+        _contents(manifest),
+        _origin(manifest, facts),
+        _made(manifest),
+        _left_out(facts),
+        _cells(manifest),
+        _selection(manifest),
+        _checks(manifest),
+        _limits(manifest),
+    ]
+    return "\n\n".join(s for s in sections if s) + "\n"
+
+
+def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """The YAML front matter; JSON scalars and lists are YAML."""
+    rows = sum(manifest["counts"].values())
+    size = next((name for limit, name in SIZES if rows < limit), "n>10M")
+    languages = [code for code in facts.get("language", {}) if code != "und" and len(code) == 2 and code.isascii()]
+    lines = [
+        "---",
+        f"pretty_name: {_json(manifest['set'])}",
+        *_licence(facts),
+        *([f"language: {_json(languages)}"] if languages else []),
+        "source_datasets: [original]",
+        f"size_categories: [{_json(size)}]",
+        "task_categories: [text-generation]",
+        f"tags: {_json(['flywheel', manifest['kind']])}",
+        "configs:",
+    ]
+    for place, form in enumerate(manifest["formats"]):
+        prefix = "" if place == 0 else f"{form}/"
+        files = [
+            {"split": s, "path": name}
+            for s in ("train", "validation")
+            for end in ("jsonl", "parquet")
+            if manifest["lines"].get(name := f"{prefix}{s}.{end}")
+        ]
+        if files:
+            lines += [
+                f"- config_name: {_json(form)}",
+                *(["  default: true"] if place == 0 else []),
+                f"  data_files: {_json(files)}",
+            ]
+    return "\n".join([line for line in lines if line != "configs:" or any(manifest["lines"].values())] + ["---"])
+
+
+def _licence(facts: Mapping[str, Any]) -> list[str]:
+    """The licence: that of the sources where it is known of all of them and is one, else what is true instead."""
+    known = facts.get("licences", {})
+    sources = facts.get("source", {})
+    names = sorted(set(known.values()))
+    if not names or any(s not in known for s in sources):
+        return ["license: unknown"]
+    return (
+        [f"license: {_json(names[0].lower())}"]
+        if len(names) == 1
+        else ["license: other", f"license_name: {_json(' AND '.join(names))}"]
+    )
+
+
+def _contents(manifest: Mapping[str, Any]) -> str:
+    rows = [[f"`{name}`", f"{len(ids):,}"] for name, ids in manifest["lines"].items()]
+    return (
+        "## Contents\n\n"
+        + _table(["file", "lines"], rows)
+        + (
+            "\n\n`rows.parquet` holds every column of every example with the line it lies on; `manifest.json` the id behind each line."
+        )
+    )
+
+
+def _origin(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    lines = []
+    if facts.get("first_day"):
+        lines.append(f"- Window: conversations of {facts['first_day']} to {facts['last_day']} (UTC).")
+    for what, title in (("source", "Sources"), ("model", "Replies written by"), ("language", "Languages")):
+        if counted := facts.get(what):
+            lines.append(f"- {title}: " + ", ".join(f"{_plain(v)} ({n:,})" for v, n in counted.items()) + ".")
+    known = facts.get("licences", {})
+    for source in facts.get("source", {}):
+        lines.append(
+            f"- Licence of {_plain(source)}: {_plain(known.get(source, 'not declared; the content is that of your own users'))}."
+        )
+    if manifest["raw_files"]:
+        lines.append(f"- Raw files: {len(manifest['raw_files']):,}, named by their SHA-256 in `manifest.json`.")
+    return "## Where it comes from\n\n" + "\n".join(lines) if lines else ""
+
+
+def _made(manifest: Mapping[str, Any]) -> str:
+    """The steps, from the logs on."""
+    lines = []
+    for entry in reversed(manifest["derivation"]):
+        steps = "; ".join(_step(s) for s in entry["steps"]) or "no parameters"
+        lines.append(f"- **{_plain(entry['operation'])}** → {entry['name']} `{entry['version'][:12]}`: {steps}.")
+    recipe = manifest["recipe"]
+    return (
+        f"## How it was made\n\nRecipe `{recipe['name']}` (`{recipe['digest'][:12]}`), engine {manifest['engine']}.\n\n"
+        + "\n".join(lines)
+    )
+
+
+def _left_out(facts: Mapping[str, Any]) -> str:
+    """From every conversation to the pool, in the order of the recipe."""
+    keys = ("rows_in", "removed", "rows_out", "alone")
+    rows = [[_plain(s["step"]), *[f"{s[k]:,}" for k in keys]] for s in facts.get("waterfall", ()) if s["hit"]]
+    head = ["filter", "in", "left out", "out", "by it alone"]
+    return "## What was left out\n\n" + _table(head, rows) if rows else ""
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{k}={_json(v)}" for k, v in step["parameters"].items() if v not in (None, {}, []))
+    return _plain(f"{step['use']} v{step['version']}" + (f" ({told})" if told else ""))
+
+
+def _cells(manifest: Mapping[str, Any]) -> str:
+    notes = manifest["notes"]
+    cells = [
+        [_plain(c["cell"] or "all"), *[f"{c[k]:,}" for k in ("wanted", "available", "made")]]
+        for c in notes.get("cells", ())
+    ]
+    text = "## Counts\n\n" + _table(["cell", "wanted", "available", "made"], cells) if cells else ""
+    if rejected := notes.get("rejected"):
+        text += "\n\n" + _table(["left out because", "rows"], [[_plain(r), f"{n:,}"] for r, n in rejected.items()])
+    if labels := notes.get("labels"):
+        text += (
+            f"\n\n{labels['desired']:,} desired and {labels['undesired']:,} undesired; with desirable_weight = {labels['desirable_weight']:g} "
+            f"and undesirable_weight = {labels['undesirable_weight']:g} both sides count the same."
+        )
+    return text
+
+
+def _selection(manifest: Mapping[str, Any]) -> str:
+    """What the selection came to; the frontier of size and quality where it went by a score."""
+    notes = manifest["notes"].get("selection")
+    if not notes:
+        return ""
+    facts = [f"- {k.replace('_', ' ')}: {_plain(v)}" for k, v in notes.items() if not isinstance(v, list)]
+    text = "## Selection\n\n`selection.parquet` holds every example that was there, kept or not.\n\n" + "\n".join(facts)
+    for name in ("frontier", "cells"):
+        if rows := notes.get(name):
+            told = [[_plain(f"{v:,}" if isinstance(v, int) else v) for v in row.values()] for row in rows]
+            text += "\n\n" + _table([k.replace("_", " ") for k in rows[0]], told)
+    return text
+
+
+def _checks(manifest: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            "passed" if c.get("passed") else "FAILED" if c.get("blocking") else "warning",
+            _plain(c["name"]),
+            _plain(c.get("summary", "")),
+        ]
+        for c in manifest["checks"]
+    ]
+    if not rows:
+        return ""
+    traits = [[_plain(t["trait"]), _holds(t), _plain(t["found"])] for t in scorecard(manifest["checks"]) if t["judged"]]
+    traits_told = "## Scorecard\n\n" + _table(["trait", "holds", "found"], traits) + "\n\n" if traits else ""
+    return traits_told + "## Checks\n\n" + _table(["result", "check", "found"], rows)
+
+
+def _holds(trait: Mapping[str, Any]) -> str:
+    return f"{'yes' if trait['holds'] else 'no'}: {trait['passed']} of {trait['judged']} checks"
+
+
+def _limits(manifest: Mapping[str, Any]) -> str:
+    lines = [
+        f"- `{form}` does not carry {what} ({n:,} examples)."
+        for form, lost in manifest["losses"].items()
+        for what, n in sorted(lost.items())
+    ]
+    lines += [
+        f"- `{form}` cannot hold {len(ids):,} examples; `manifest.json` lists them."
+        for form, ids in manifest["refused"].items()
+    ]
+    return "## What the formats leave out\n\n" + "\n".join(lines) if lines else ""
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(r) + " |" for r in [head, ["---"] * len(head), *rows])
+
+
+def _plain(text: object) -> str:
+    """Text from logs as it may stand in Markdown: no markup, no line ends, not too long."""
+    flat = " ".join(str(text).split())[:300]
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in flat)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,117 @@
+"""The inbox: which dropped files are whole, and taking them into the raw store."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from flywheel.errors import RawUnreadable, RawUnsettled
+from flywheel.home import Home
+from flywheel.logs.raw import KINDS, RawFile, ends_whole
+from flywheel.storage.snapshots import replace_synced
+
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+UNREADABLE = "unreadable: "
+"""What stands before the reason in the list of files that were taken."""
+SETTLED_AFTER = 10.0
+"""Seconds a file must have stayed unchanged before it is taken: longer than a writer pauses between two lines."""
+GIVEN_UP_AFTER = 900.0
+"""Seconds after which a file that breaks off in the middle is taken as it is: its writer is not coming back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A file in the inbox: its path below it, size and time of last change."""
+
+    path: Path
+    name: str
+    size: int
+    changed: int
+
+    @property
+    def mark(self) -> str:
+        """What tells this state of the file from any other."""
+        return f"{self.name}:{self.size}:{self.changed}"
+
+
+def waiting(home: Home, now: float | None = None) -> tuple[list[Dropped], list[Dropped]]:
+    """Files in the inbox that were not taken yet: those that are whole, and those that still settle.
+
+    A file is whole when it has a known ending, is not empty, did not change for SETTLED_AFTER seconds and does not break off in
+    the middle of a line or of its compression (unless it has not changed for GIVEN_UP_AFTER seconds). Names that begin with a
+    dot or end like an unfinished download, links, and files that were taken in this very state are passed over.
+    """
+    seen = set(taken(home))
+    at = time.time() if now is None else now
+    whole: list[Dropped] = []
+    settling: list[Dropped] = []
+    for path in sorted(home.inbox.rglob("*")):
+        name = path.relative_to(home.inbox).as_posix()
+        hidden = any(p.startswith(".") for p in Path(name).parts)
+        if (
+            hidden
+            or path.is_symlink()
+            or not path.name.endswith(KINDS)
+            or path.name.endswith(UNFINISHED)
+            or not path.is_file()
+        ):
+            continue
+        facts = path.stat()
+        dropped = Dropped(path, name, facts.st_size, facts.st_mtime_ns)
+        if dropped.mark in seen:
+            continue
+        quiet = at - facts.st_mtime
+        ready = facts.st_size > 0 and quiet >= SETTLED_AFTER and (quiet >= GIVEN_UP_AFTER or ends_whole(path))
+        (whole if ready else settling).append(dropped)
+    return whole, settling
+
+
+def take(home: Home) -> list[RawFile]:
+    """Copy every whole file of the inbox into the raw store and remember that it was taken. Returns the new ones.
+
+    The file in the inbox is left as it is. A file that changes while it is read is left for the next time; one that cannot be
+    read is remembered with its reason, and the others go on.
+    """
+    new, marks = [], taken(home)
+    for dropped in waiting(home)[0]:
+        try:
+            file, is_new = home.raw.keep(dropped.path)
+        except RawUnsettled:
+            continue
+        except RawUnreadable as e:
+            marks[dropped.mark] = f"{UNREADABLE}{e}"
+            continue
+        marks[dropped.mark] = file.digest
+        if is_new:
+            new.append(file)
+    if marks != taken(home):
+        replace_synced(_ledger(home), orjson.dumps(marks, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+    return new
+
+
+def taken(home: Home) -> dict[str, str]:
+    """Mark of each inbox file that was taken -> digest of its content, or why it could not be read.
+
+    Losing it is harmless: a file that is taken again adds nothing.
+    """
+    try:
+        marks = orjson.loads(_ledger(home).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return {}
+    return marks if isinstance(marks, dict) else {}
+
+
+def refused(home: Home) -> list[str]:
+    """A sentence for each file that still lies in the inbox as it was when it could not be read."""
+    told = [(mark.rsplit(":", 2), why) for mark, why in sorted(taken(home).items()) if why.startswith(UNREADABLE)]
+    return [
+        why.removeprefix(UNREADABLE)
+        for (name, size, changed), why in told
+        if (path := home.inbox / name).is_file()
+        and (path.stat().st_size, path.stat().st_mtime_ns) == (int(size), int(changed))
+    ]
+
+
+def _ledger(home: Home) -> Path:
+    return home.path / "raw" / "inbox.json"

@@ -1,0 +1,1 @@
+"""Quality told in numbers: measures of a dataset, the targets over them, and the one judge of both."""

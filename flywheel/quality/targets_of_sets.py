@@ -1,0 +1,168 @@
+"""The checks of sets, and those that stages before them share."""
+
+from flywheel.quality.target import Target
+
+SURE = 0.95
+"""How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
+OUR_FAULT = "This is a fault of flywheel; please report it."
+
+NO_ROW_VANISHED = Target(
+    name="no_row_vanished",
+    metric="unaccounted_rows",
+    unit="count",
+    says="{value} of {n} rows unaccounted for",
+    next_step=OUR_FAULT,
+    max=0,
+)
+NO_PII_IS_LEFT = Target(
+    name="no_pii_is_left",
+    metric="pii_residue",
+    unit="count",
+    says="{value} personal or secret values left in {n} rows",
+    next_step=OUR_FAULT + " Until then, add a filter that rejects these rows.",
+    max=0,
+)
+NO_FORBIDDEN_FIELD = Target(
+    name="no_forbidden_field_is_left",
+    metric="forbidden_fields",
+    unit="count",
+    says="{value} fields that the policy forbids left in {n} rows",
+    next_step=OUR_FAULT + " Until then, add a filter that rejects these rows.",
+    max=0,
+)
+
+SETS = (
+    NO_ROW_VANISHED,
+    Target(
+        name="set_is_large_enough",
+        metric="missing_rows",
+        unit="count",
+        says="{value} of {n} rows short",
+        next_step="Lower `examples`, change the mix, or bring more logs of the short cells.",
+        max=0,
+    ),
+    Target(
+        name="mix_meets_target",
+        metric="mix_distance",
+        unit="distance",
+        says="total variation {value} between the mix wanted and the mix of {n} rows",
+        next_step="Bring more logs of the short cells, or change the mix.",
+        max=0.05,
+    ),
+    Target(
+        name="every_share_meets_target",
+        metric="share_gap",
+        unit="share",
+        says="a share {value} off its target, in {n} rows",
+        next_step="Bring more logs of that cell, or change its share.",
+        max=0.05,
+        severity="warn",
+    ),
+    Target(
+        name="every_cell_is_covered",
+        metric="cell_rows",
+        unit="count",
+        says="{value} of {n} rows in the smallest cell",
+        next_step="Bring logs of that cell, or lower the floor with [set.check.every_cell_is_covered] min.",
+        min=1,
+    ),
+    Target(
+        name="no_split_leaks",
+        metric="leaking_groups",
+        unit="count",
+        says="{value} of {n} groups on both sides of the split",
+        next_step=OUR_FAULT,
+        max=0,
+    ),
+    NO_PII_IS_LEFT,
+    NO_FORBIDDEN_FIELD,
+    Target(
+        name="no_benchmark_leaks",
+        metric="benchmark_share",
+        unit="share",
+        says="{value} of a benchmark's item in one of {n} rows",
+        next_step="Add the filter benchmark_leak to the recipe. A correction that holds the item has to go from the feedback.",
+        max=0.5,
+    ),
+    Target(
+        name="no_benchmark_paraphrases",
+        metric="benchmark_margin",
+        unit="distance",
+        says="a cosine {value} above that of a paraphrase of a benchmark's item, in one of {n} rows",
+        next_step="Add the filter benchmark_paraphrase to the recipe. A correction that says the item has to go from the feedback.",
+        max=0,
+    ),
+    Target(
+        name="roles_are_in_order",
+        metric="role_violations",
+        unit="count",
+        says="{value} of {n} rows with roles out of order",
+        next_step="Add the filter broken_roles to the recipe.",
+        max=0,
+    ),
+    Target(
+        name="no_reply_is_empty",
+        metric="empty_replies",
+        unit="count",
+        says="{value} of {n} rows with an empty reply",
+        next_step="Add the filter empty_reply to the recipe.",
+        max=0,
+    ),
+    Target(
+        name="duplicates_are_few",
+        metric="duplicate_rate",
+        unit="share",
+        proportion=True,
+        says="{value} of {n} rows repeating another",
+        next_step="Lower the threshold of the signal near_duplicate.",
+        max=0.02,
+    ),
+    Target(
+        name="synthetic_share_is_within_limit",
+        metric="synthetic_share",
+        unit="share",
+        proportion=True,
+        says="{value} of {n} rows written by synthesis",
+        next_step="Bring more logged rows, or lower the share of synthesis.",
+        max=0.5,
+    ),
+    Target(
+        name="every_pair_has_contrast",
+        metric="pairs_without_contrast",
+        unit="count",
+        says="{value} of {n} pairs without a difference between chosen and rejected",
+        next_step=OUR_FAULT,
+        max=0,
+        kinds=("preference",),
+    ),
+    Target(
+        name="labels_are_balanced",
+        metric="minority_share",
+        unit="share",
+        proportion=True,
+        says="{value} of {n} rows with the rarer label",
+        next_step="Weigh the labels in training by their inverse shares, or collect more of the rarer verdict.",
+        min=0.25,
+        severity="warn",
+        confidence=SURE,
+        kinds=("kto",),
+    ),
+    Target(
+        name="scores_are_on_scale",
+        metric="scores_off_scale",
+        unit="count",
+        says="{value} of {n} rows without a score, or with one off the scale",
+        next_step="Declare the scale the ratings are given on.",
+        max=0,
+        kinds=("reward",),
+    ),
+    Target(
+        name="validation_is_large_enough",
+        metric="validation_gap",
+        unit="share",
+        says="validation {value} smaller than wanted, of {n} rows",
+        next_step="Split by fewer things ([set.split] by), or bring logs of more users.",
+        max=0.05,
+        severity="warn",
+    ),
+)

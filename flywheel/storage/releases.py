@@ -1,0 +1,98 @@
+"""The releases of a home: in which order they were made, and which versions lie in the export folder.
+
+The order is kept in HOME/snapshots/SET/releases.jsonl, a line for each time that `current` came to point at another version.
+It holds no time: an export, and what is told of it, is the same whenever it is made.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from flywheel.home import Home
+from flywheel.storage.snapshots import Snapshot, replace_synced
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One version of a set on disk."""
+
+    set: str
+    folder: Path
+    current: bool
+    """Whether `current` points at it."""
+    rank: int
+    """Its place among the versions of the set on disk, by when each was released last; the first is 1."""
+
+    @property
+    def version(self) -> str:
+        """The first twelve digits of the snapshot's version."""
+        return self.folder.name
+
+
+def remember(home: Home, set_name: str, version: str) -> None:
+    """Note that a version is the current one from now on. Saying the same again adds nothing, so a killed release may repeat it."""
+    known = released(home, set_name)
+    if known[-1:] != [version]:
+        lines = [orjson.dumps({"version": v}, option=orjson.OPT_APPEND_NEWLINE) for v in [*known, version]]
+        replace_synced(_history(home, set_name), b"".join(lines))
+
+
+def released(home: Home, set_name: str) -> list[str]:
+    """The versions of a set that were current, first to last. One that was released again is there again.
+
+    What cannot be read is passed over: the order of releases serves comparing, and is no reason to refuse one.
+    """
+    try:
+        lines = _history(home, set_name).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    return [version for line in lines if (version := _version(line))]
+
+
+def before(home: Home, set_name: str, version: str) -> str | None:
+    """The version that was current before this one came to be, the last time it did; None when it was the first."""
+    known = released(home, set_name)
+    at = len(known) - 1 - known[::-1].index(version) if version in known else len(known)
+    return known[at - 1] if at else None
+
+
+def exported(home: Home) -> Iterator[Exported]:
+    """Each version of each set on disk: by set, the one released last at the end. A version nobody noted comes first."""
+    for home_of_set in sorted(p for p in home.exports.glob("[!.]*") if p.is_dir()):
+        order = {v: n for n, v in enumerate(released(home, home_of_set.name))}
+        found = [p.parent for p in home_of_set.glob("[!.]*/manifest.json") if not p.parent.is_symlink()]
+        now = (home_of_set / "current").resolve()
+        for rank, folder in enumerate(sorted(found, key=lambda p: (order.get(p.name, -1), p.name)), 1):
+            yield Exported(home_of_set.name, folder, folder.resolve() == now, rank)
+
+
+def exported_lines(export: Exported) -> list[dict[str, Any]]:
+    """Set, version, split, file, line and example id of every line of every file of one export, from its manifest."""
+    try:
+        files = orjson.loads((export.folder / "manifest.json").read_bytes())["lines"]
+    except (OSError, ValueError, KeyError, TypeError):  # a damaged export: `flywheel doctor` names it
+        return []
+    held = []
+    for file, ids in sorted(files.items()):
+        at = {"set": export.set, "version": export.version, "split": Path(file).stem, "file": file}
+        held += [at | {"line": n, "example_id": id} for n, id in enumerate(ids, 1)]
+    return held
+
+
+def is_set(snapshot: Snapshot) -> bool:
+    """Whether a dataset is a finetuning set."""
+    return {"split", "completion", "group"} <= set(snapshot.schemas.get("rows", ()))
+
+
+def _history(home: Home, set_name: str) -> Path:
+    return home.store.root / set_name / "releases.jsonl"
+
+
+def _version(line: bytes) -> str | None:
+    try:
+        return str(orjson.loads(line)["version"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,58 @@
+"""Verdicts on a candidate, and its release: the gate is read again for the very snapshot that is to be released."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from flywheel.home import Home
+from flywheel.kinds import SetKind
+from flywheel.quality.expectations import Finding
+from flywheel.quality.targets import Target, set_targets
+from flywheel.records import canonical, short_hash
+from flywheel.stages.export import Release, export, gate
+from flywheel.storage.releases import remember
+from flywheel.storage.snapshots import Snapshot, replace_synced
+
+
+def keep_verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target], findings: Sequence[Finding]) -> None:
+    """Write down what the checks found of this very snapshot, under the targets they used."""
+    body = {"snapshot": snapshot.version, "targets": targets_digest(targets), "findings": [plain(f) for f in findings]}
+    folder = home.store.root / snapshot.name / "verdicts"
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_synced(folder / f"{snapshot.version}.json", canonical(body))
+
+
+def verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """The findings on this very snapshot under these very targets; empty when it was not judged so."""
+    try:
+        body = json.loads((home.store.root / snapshot.name / "verdicts" / f"{snapshot.version}.json").read_bytes())
+    except FileNotFoundError:
+        return []
+    found: list[dict[str, Any]] = body["findings"]
+    return found if body["targets"] == targets_digest(targets) else []
+
+
+def targets_digest(targets: Sequence[Target]) -> str:
+    """Hash of the bounds, bands and severities a candidate is judged by."""
+    return short_hash(canonical([[t.name, t.metric, t.max, t.min, t.severity, t.confidence] for t in targets]))
+
+
+def plain(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON."""
+    return {k: v for k, v in asdict(finding).items() if k in ("name", "passed", "severity", "blocking", "summary")}
+
+
+def release(home: Home, wanted: SetKind) -> Release:
+    """Release the newest candidate of a set: gate, files, pointer, and its place in the order of releases.
+
+    Raises `ReleaseRefused` with every reason when a blocking check failed, or was not run on this very snapshot with the bounds
+    of today's recipe; the release before it stays.
+    """
+    candidate = home.store.head(wanted.name)
+    targets = set_targets(wanted)
+    known = verdicts(home, candidate, targets)
+    gate(candidate, known, targets)
+    made = export(home, wanted, candidate, known)
+    remember(home, wanted.name, made.version)
+    return made

@@ -1,0 +1,126 @@
+"""The dataset card."""
+
+import pytest
+import yaml
+
+from flywheel.formats.card import card
+
+MANIFEST = {
+    "set": "support_sft",
+    "kind": "kto",
+    "version": "0123456789ab",
+    "engine": "1",
+    "recipe": {"name": "support", "digest": "ab" * 16},
+    "formats": ["openai", "trl"],
+    "raw_files": ["f" * 64],
+    "derivation": [
+        {
+            "name": "support_sft",
+            "version": "1" * 32,
+            "operation": "assemble",
+            "steps": [{"use": "sft", "version": 1, "parameters": {"examples": 9, "mix": {}}}],
+        },
+        {"name": "raw_files", "version": "2" * 32, "operation": "ingest", "steps": []},
+    ],
+    "checks": [
+        {"name": "no_split_leaks", "passed": True, "blocking": True, "summary": "0 groups"},
+        {"name": "labels_are_balanced", "passed": False, "blocking": False, "summary": "0.1 | of *all*"},
+    ],
+    "counts": {"train": 1_200, "validation": 34},
+    "notes": {
+        "cells": [{"cell": "task=<b>", "wanted": 1_500, "available": 1_234, "made": 1_234}],
+        "rejected": {"refusal": 7},
+        "labels": {"desired": 90, "undesired": 10, "desirable_weight": 1.0, "undesirable_weight": 9.0},
+    },
+    "lines": {
+        "train.jsonl": ["a"] * 1_200,
+        "validation.jsonl": ["b"] * 34,
+        "trl/train.jsonl": ["a"],
+        "trl/validation.jsonl": [],
+    },
+    "losses": {"openai": {"reasoning": 2}},
+    "refused": {"trl": {"z": "arguments_are_no_json"}},
+}
+FACTS = {
+    "source": {"openai_chat": 1_234},
+    "model": {"gpt-x": 1_000, "evil](http://x)\n# H": 234},
+    "language": {"en": 1_000, "ko": 200, "und": 34},
+    "first_day": "2026-03-02",
+    "last_day": "2026-03-12",
+}
+
+
+def front(facts):
+    return yaml.safe_load(card(MANIFEST, facts).split("---\n")[1])
+
+
+def test_row_126_the_front_matter_is_yaml_that_dataset_tools_read():
+    head = front(FACTS)
+    assert (head["pretty_name"], head["language"], head["size_categories"]) == (
+        "support_sft",
+        ["en", "ko"],
+        ["1K<n<10K"],
+    )
+    assert head["configs"] == [
+        {
+            "config_name": "openai",
+            "default": True,
+            "data_files": [
+                {"split": "train", "path": "train.jsonl"},
+                {"split": "validation", "path": "validation.jsonl"},
+            ],
+        },
+        {"config_name": "trl", "data_files": [{"split": "train", "path": "trl/train.jsonl"}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("licences", "expected"),
+    [
+        ({}, {"license": "unknown"}),
+        ({"openai_chat": "ODC-BY"}, {"license": "odc-by"}),
+        ({"elsewhere": "ODC-BY"}, {"license": "unknown"}),
+        ({"openai_chat": "ODC-BY", "b": "MIT"}, {"license": "other", "license_name": "MIT AND ODC-BY"}),
+    ],
+)
+def test_the_licence_is_claimed_only_where_all_sources_have_one(licences, expected):
+    head = front(FACTS | {"licences": licences})
+    assert {k: v for k, v in head.items() if k.startswith("license")} == expected
+
+
+def test_row_126_sources_window_steps_checks_and_counts_are_there():
+    text = card(MANIFEST, FACTS)
+    for said in (
+        "conversations of 2026-03-02 to 2026-03-12 (UTC)",
+        "openai\\_chat (1,234)",
+        "| passed | no\\_split\\_leaks | 0 groups |",
+        "| warning | labels\\_are\\_balanced |",
+        "| refusal | 7 |",
+        "undesirable_weight = 9",
+        "| `train.jsonl` | 1,200 |",
+        "sft v1 (examples=9)",
+        "`openai` does not carry reasoning (2 examples)",
+        "`trl` cannot hold 1 examples",
+    ):
+        assert said in text, said
+    assert text.index("**ingest**") < text.index("**assemble**")
+
+
+def test_text_from_logs_cannot_write_markup():
+    text = card(MANIFEST, FACTS)
+    assert "\n# H" not in text
+    assert "evil\\](http://x) \\# H" in text
+    assert "task=\\<b\\>" in text
+    assert "0.1 \\| of \\*all\\*" in text
+
+
+def test_a_card_without_facts_is_still_a_card():
+    assert "# support_sft" in card(MANIFEST, {})
+
+
+def test_a_selection_is_told_with_its_frontier():
+    frontier = [{"size": 1_000, "mean_score": 0.9}, {"size": 2_000, "mean_score": 0.7}]
+    told = card(MANIFEST | {"notes": {"selection": {"side": "hard", "kept": 3, "frontier": frontier}}}, FACTS)
+    assert "- side: hard" in told
+    assert "| 1,000 | 0.9 |" in told
+    assert "## Selection" not in card(MANIFEST, FACTS)
