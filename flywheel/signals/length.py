@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import polars as pl
 
 from flywheel.kinds import Signal
+from flywheel.records import contents, prompt_and_reply
+from flywheel.texts.packed import packed
 
 
 class Length(Signal, frozen=True):
@@ -24,19 +27,17 @@ class Length(Signal, frozen=True):
     }
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        one = rows.select("id", "messages").explode("messages")
-        text = pl.col("messages").struct.field("content").fill_null("")
-        counts = one.select(
+        said = rows.select("id", "messages").collect()
+        texts, starts = contents(said)
+        runs = np.concatenate([np.zeros(0, np.int64), *(p.runs for p in packed(texts))])
+        chars = prompt_and_reply(texts.str.len_chars().to_numpy(), starts)
+        words = prompt_and_reply(runs, starts)
+        role = pl.element().struct.field("role")
+        numbers = dict(
+            zip(("prompt_chars", "reply_chars", "prompt_words", "reply_words"), (*chars, *words), strict=True)
+        )
+        return said.select(
             "id",
-            chars=text.str.len_chars().cast(pl.Int32),
-            words=text.str.count_matches(r"[^ \t\r\n]+").cast(pl.Int32),
-            user=pl.col("messages").struct.field("role").eq_missing(pl.lit("user")),
-        )
-        sums = counts.group_by("id").agg(
-            prompt_chars=pl.col("chars").sum() - pl.col("chars").last(),
-            reply_chars=pl.col("chars").last(),
-            prompt_words=pl.col("words").sum() - pl.col("words").last(),
-            reply_words=pl.col("words").last(),
-            turns=pl.col("user").sum().cast(pl.Int32),
-        )
-        return rows.select("id").join(sums, on="id", how="left", maintain_order="left")
+            **{c: pl.Series(n, dtype=pl.Int32) for c, n in numbers.items()},
+            turns=pl.col("messages").list.eval(role == "user").list.sum().cast(pl.Int32),
+        ).lazy()

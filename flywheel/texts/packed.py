@@ -43,6 +43,13 @@ class Packed:
         return counts
 
     @cached_property
+    def runs(self) -> Counts:
+        """How many runs of anything but white space each text has."""
+        space = np.frombuffer(self.data.tobytes().translate(_SPACES), np.uint8)
+        ends = np.flatnonzero(space[1:] > space[:-1])
+        return np.diff(np.searchsorted(ends, self.starts))
+
+    @cached_property
     def words(self) -> "Words":
         """The words of all texts, in order."""
         kind = np.take(_KINDS, self.data)
@@ -144,4 +151,5 @@ _SPACE, _OTHER, _LEAD = 0, 1, 2
 _KINDS = np.full(256, _OTHER, np.uint8)
 _KINDS[[9, 10, 13, 32]] = _SPACE
 _KINDS[0xE3:0xEA] = _LEAD  # the first of three bytes: kana and Chinese characters
+_SPACES = bytes(byte in (9, 10, 13, 32) for byte in range(256))
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(_BLOCK + 1)], np.uint64)
