@@ -3,9 +3,6 @@
 A text may be cut before a space between two letters: no token reaches over such a place.
 """
 
-import re
-
-_PLACE = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")
 REACH = 400
 """Characters around the difference in which such a place is looked for; a text without any is counted as a whole."""
 
@@ -17,11 +14,30 @@ def tokens_saved(before: str, after: str) -> int:
     start = _alike(before, after)
     least = min(len(before), len(after)) - start
     end = min(_alike(before[::-1], after[::-1]), least)
-    head = max((m.start() for m in _PLACE.finditer(before, max(0, start - REACH), start)), default=None)
-    tail = next((m.start() for m in _PLACE.finditer(before, len(before) - end, len(before) - end + REACH)), None)
-    first = 0 if head is None else head
-    last = 0 if tail is None else len(before) - tail
-    return count(before[first : len(before) - last]) - count(after[first : len(after) - last])
+    first, last = _last_place(before, start), _first_place(before, len(before) - end)
+    return count(before[first:last]) - count(after[first : len(after) - (len(before) - last)])
+
+
+def _last_place(text: str, end: int) -> int:
+    """The last place before `end` where the text may be cut; 0 where there is none within reach."""
+    least = max(0, end - REACH)
+    at = text.rfind(" ", least, max(0, end - 1))
+    while at > 0 and not (_letter(text[at - 1]) and _letter(text[at + 1])):
+        at = text.rfind(" ", least, at)
+    return max(0, at)
+
+
+def _first_place(text: str, start: int) -> int:
+    """The first place from `start` on where the text may be cut; its end where there is none within reach."""
+    most = min(len(text), start + REACH) - 1
+    at = text.find(" ", max(1, start), most)
+    while at >= 0 and not (_letter(text[at - 1]) and _letter(text[at + 1])):
+        at = text.find(" ", at + 1, most)
+    return at if at >= 0 else len(text)
+
+
+def _letter(character: str) -> bool:
+    return character.isalnum() and not character.isdecimal()
 
 
 def _alike(one: str, other: str) -> int:
