@@ -305,6 +305,11 @@ class Formed(NamedTuple):
     prompt: Sequence[Mapping[str, Any]] = ()
     completion: Sequence[Mapping[str, Any]] = ()
     reasons: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = {}
+    """Further columns of sets.EXAMPLES that the kind fills: `licence`, `step_labels`."""
+    task: str | None = None
+    """What it is done for: of the examples with one task the one of least `cost` is taken. None where none is compared."""
+    cost: tuple[float, ...] = ()
 
 
 class SetKind(Operator, frozen=True):
@@ -344,6 +349,10 @@ class SetKind(Operator, frozen=True):
     def sketched(self) -> bool:
         """Whether its selection reads the sketches of near duplicates."""
         return self.select is not None and self.select.sketched()
+
+    def whole_sessions(self) -> bool:
+        """Whether the turns of one session become one example, in which each reply that was picked is learned."""
+        return False
 
     def forms(self) -> bool:
         """Whether `form` is asked. It costs reading the text of every row picked, not only of those in the set."""

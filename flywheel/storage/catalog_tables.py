@@ -14,7 +14,7 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
-FORMAT = "5"
+FORMAT = "6"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -177,8 +177,8 @@ COPIED = (
 SETS: Mapping[str, tuple[pl.Schema, str]] = {
     "examples": (EXAMPLES, "Examples of every candidate (head) and of every version exported."),
     "example_rejected": (
-        pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "head": pl.Boolean}),
-        "Conversations and pairs that are no example of a set, with every reason.",
+        pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "instead": pl.String, "head": pl.Boolean}),
+        "Conversations and pairs that are no example of a set, with every reason and the example kept instead.",
     ),
     "example_selection": (
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),

@@ -115,7 +115,7 @@ def test_row_13_only_the_disliked_turn_is_missing(tmp_path):
     rows = out.scan().collect()
     assert [c[0]["content"] for c in rows["completion"].to_list()] == ["one", "three"]
     assert rows["split"].n_unique() == 1  # one conversation, one side
-    assert out.scan("rejected").collect().rows() == [("t2", ["t2"], ["disliked"])]
+    assert out.scan("rejected").collect().rows() == [("t2", ["t2"], ["disliked"], None)]
 
 
 def test_row_35_two_sets_of_one_pool_have_their_own_mix(tmp_path):
