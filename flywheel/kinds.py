@@ -291,6 +291,13 @@ class Unjudged(Threshold, frozen=True):
     """A check that a trial cannot judge. No recipe says so; it is no success and no failure."""
 
 
+class Undeclared(Threshold, frozen=True):
+    """A check of what the recipe has not declared. It is no success and no failure, and says what is missing."""
+
+    missing: str
+    """What is to be declared, such as `[purpose]`."""
+
+
 class Split(BaseModel, frozen=True, extra="forbid"):
     """How a set is divided. Rows that share any of `by` are always on one side."""
 

@@ -18,12 +18,13 @@ from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
-from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
+from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold, Undeclared
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
 from flywheel.quality.traits import Trait
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
+from flywheel.rights.registry import Purpose, RegisteredSource, Registry, TeacherTerms
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
@@ -60,6 +61,12 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     build: Build = Build()
     curate: Curate = Curate()
     policy: Policy = Policy()
+    purpose: Purpose | None = None
+    """What the sets are for; without it licences and terms are told, and not judged."""
+    source: tuple[RegisteredSource, ...] = ()
+    """Where rows come from, under which licence."""
+    teacher: tuple[TeacherTerms, ...] = ()
+    """What the makers of models allow, where it is another than the bundled list says."""
     signal: tuple[AnySignal, ...] = ()
     """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
@@ -128,6 +135,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         return self.model_copy(update={"signal": signals})
 
     @property
+    def rights(self) -> Registry:
+        """Sources, teachers and purpose."""
+        return Registry(purpose=self.purpose, sources=self.source, teachers=self.teacher)
+
+    @property
     def reviews(self) -> tuple[Batch, ...]:
         """The batches for the review queue."""
         return self.review
@@ -191,12 +203,27 @@ def _declared_off(recipe: Recipe) -> Recipe:
     policy = recipe.policy
     needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
     empty = [name for name, there in needed if not there]
-    sets = tuple(s.model_copy(update={"check": dict.fromkeys(empty, off) | s.check}) for s in recipe.set)
+    unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe)
+    sets = tuple(s.model_copy(update={"check": unsaid | s.check}) for s in recipe.set)
     check = dict(recipe.check)
     for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
         if not there:
             check[asset] = {name: off} | check.get(asset, {})
     return recipe.model_copy(update={"set": sets, "check": check})
+
+
+def _undeclared_rights(recipe: Recipe) -> dict[str, Threshold]:
+    """Checks of rights, off where the recipe does not say what they need; what is unknown warns where it says so."""
+    off = Undeclared(severity="off", missing="[purpose]")
+    judged = ("licences_permit_the_purpose", "teachers_permit_the_purpose", "rights_are_known")
+    found: dict[str, Threshold] = {}
+    if recipe.purpose is None:
+        found = dict.fromkeys(judged, off)
+        if not recipe.source:
+            found["every_source_is_registered"] = Undeclared(severity="off", missing="[[source]] and no [purpose]")
+    elif recipe.purpose.unknown == "warn":
+        found["rights_are_known"] = Threshold(severity="warn")
+    return found
 
 
 RESERVED = (
@@ -242,6 +269,7 @@ def _faults(recipe: Recipe) -> list[str]:
             'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
         )
     faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
+    faults += recipe.rights.faults()
     if recipe.curate.max_anomaly is not None and "anomaly_score" not in given:
         faults.append('curate.max_anomaly needs the signal anomaly. Add it: [[signal]] use = "anomaly".')
     if recipe.curate.semantic and "semantic_group" not in given:

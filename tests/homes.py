@@ -15,6 +15,7 @@ import pytest
 
 from assets.definitions import definitions
 from assets.launch import QUIET
+from checks import assemble
 from flywheel.home import Home
 from flywheel.quality import measures
 from flywheel.quality.targets import TARGETS, Target
@@ -67,6 +68,18 @@ files = ["benchmarks/riddle.jsonl"]
 drop_fields = ["zip_code"]
 [policy.types]
 "metadata.score" = "float"
+[purpose]
+commercial = true
+distributed = false
+competing = false
+[[source]]
+name = "own_users"
+licence = "LicenseRef-own-users"
+restricts = []
+where = { column = "source", operator = "is", value = "openai_chat" }
+[[teacher]]
+models = ["*"]
+terms = "allowed"
 [[set]]
 name = "answers"
 use = "sft"
@@ -172,8 +185,12 @@ def exported(home: Home) -> dict[str, bytes | str]:
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, function: str, metric: str, value: float) -> None:
-    """Let a function of `flywheel.quality.measures` say that a metric has this value, whatever it counts."""
-    counted = getattr(measures, function)
+    """Let a function of `flywheel.quality.measures` say that a metric has this value, whatever it counts.
+
+    "candidate" is everything that is measured of a set.
+    """
+    where, function = (assemble, "measured") if function == "candidate" else (measures, function)
+    counted = getattr(where, function)
 
     def told(*inputs: object) -> pl.DataFrame:
         frame: pl.DataFrame = counted(*inputs)
@@ -181,7 +198,7 @@ def doctor(monkeypatch: pytest.MonkeyPatch, function: str, metric: str, value: f
             value=pl.when(pl.col("metric") == metric).then(pl.lit(float(value))).otherwise("value")
         )
 
-    monkeypatch.setattr(measures, function, told)
+    monkeypatch.setattr(where, function, told)
 
 
 def out_of_bounds(target: Target) -> float:

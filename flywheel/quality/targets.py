@@ -5,7 +5,7 @@ A check never computes: `measures` counts, `expectations` compares. Its name is 
 
 from dataclasses import replace
 
-from flywheel.kinds import SetKind, Threshold, Unjudged
+from flywheel.kinds import SetKind, Threshold, Undeclared, Unjudged
 from flywheel.quality.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
 from flywheel.quality.target import Severity as Severity
 from flywheel.quality.target import Target as Target
@@ -246,8 +246,18 @@ def adjusted(target: Target, bound: Threshold | None) -> Target:
         min=bound.min if bound.min is not None else target.min,
         severity=severity,
         confidence=bound.confidence if bound.confidence is not None else band,
-        off_because=NOT_IN_A_TRIAL if isinstance(bound, Unjudged) else target.off_because,
+        off_because=_why_off(target, bound),
     )
+
+
+def _why_off(target: Target, bound: Threshold) -> str:
+    """Why a check is not judged, where it is not."""
+    match bound:
+        case Unjudged():
+            return NOT_IN_A_TRIAL
+        case Undeclared():
+            return f"undeclared: the recipe has no {bound.missing}"
+    return target.off_because
 
 
 def set_targets(wanted_set: SetKind) -> list[Target]:

@@ -14,7 +14,7 @@ recipe give the same bytes.
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from flywheel.lineage import ENGINE, Derivation, SnapshotRef
 from flywheel.quality.targets import Target
 from flywheel.quality.waterfall import waterfall
 from flywheel.records import canonical
+from flywheel.rights.clearance import told
 from flywheel.storage.snapshots import Snapshot, Store, file_digest, sync, write_synced
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class ExportContext:
     """name, passed, severity, blocking, summary of each check, of this very candidate."""
     chain: Sequence[Snapshot] = ()
     """Every snapshot the candidate derives from, at any depth."""
-    licences: Mapping[str, str] = field(default_factory=dict)
-    """Source -> SPDX expression, where it is known."""
+    rights: Mapping[str, Any] | None = None
+    """`purpose` and `table` (rows of RIGHTS), where the recipe registers sources or declares a purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def gate(candidate: Snapshot, verdicts: Sequence[Verdict], targets: Sequence[Tar
 def export(home: "Home", wanted: SetKind, candidate: Snapshot, verdicts: Sequence[Verdict]) -> Release:
     """Release a candidate that passed the gate into the export folder of its home."""
     recipe = home.recipe()
-    context = ExportContext(recipe.name, recipe.digest, verdicts, ancestry(home.store, candidate))
+    chain = ancestry(home.store, candidate)
+    context = ExportContext(recipe.name, recipe.digest, verdicts, chain, told(home.store, candidate, recipe.rights))
     return release(wanted, candidate, home.exports, context)
 
 
@@ -376,6 +378,7 @@ def _manifest(
         "checks": sorted((dict(v) for v in context.verdicts), key=canonical),
         "counts": made,
         "notes": dict(candidate.notes),
+        **({"rights": dict(context.rights)} if context.rights else {}),
         "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
         "losses": {use: w.losses for use, w in written.items() if w.losses},
         "refused": {use: w.refused for use, w in written.items() if w.refused},
@@ -391,12 +394,12 @@ def _cause(derivation: Derivation) -> dict[str, Any]:
 
 
 def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
-    """What the card says of the conversations behind a set: sources, models, languages, first and last day, licences, and what
-    each filter left out."""
+    """What the card says of the conversations behind a set: sources, models, languages, first and last day, and what each
+    filter left out."""
     by_name = {s.name: s for s in context.chain}
     pool = by_name.get("curated")
     if pool is None:
-        return {"licences": dict(context.licences)}
+        return {}
     parents = candidate.scan().select(id="parents").explode("id").unique()
     have = pool.schemas["rows"]
     told = pool.scan().select(c for c in ("id", "source", "model", "language", "day") if c in have)
@@ -409,7 +412,7 @@ def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
     first, last = rows["day"].min(), rows["day"].max()
     steps = waterfall(*[by_name[name] for name in ("screened", "curated") if name in by_name])
     days = {"first_day": str(first or ""), "last_day": str(last or "")}
-    return counted | days | {"licences": dict(context.licences), "waterfall": steps}
+    return counted | days | {"waterfall": steps}
 
 
 def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> list[str]:

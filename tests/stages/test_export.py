@@ -12,6 +12,7 @@ from flywheel.errors import ExportInvalid, ReleaseRefused
 from flywheel.exports.openai import OpenAI
 from flywheel.exports.trl import Trl
 from flywheel.quality.targets import set_targets
+from flywheel.rights.registry import Registry
 from flywheel.sets import EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -271,6 +272,7 @@ def test_a_home_releases_with_its_recipe_and_its_whole_lineage(tmp_path):
 
     class Recipe:
         name, digest = "support", "ab" * 16
+        rights = Registry()
 
     class Home:
         store, exports = Store(tmp_path / "snapshots"), tmp_path / "exports"
