@@ -122,9 +122,10 @@ def decide(
         )
     allocation = allocate(there, wanted.mix, wanted.examples, seed)
     chosen = examples.select(*PICKED).join(allocation.chosen, on="id")
-    parents = pool.select("id", *[c for cs in KEYS.values() for c in cs if c in pool.collect_schema()])
-    parents = parents.filter(pl.col("id").is_in(chosen["parents"].explode().unique().implode()))
-    chosen = chosen.join(split(chosen, parents.collect(), wanted.split, seed), on="id").sort("id")
+    keys = [c for cs in KEYS.values() for c in cs if c in pool.collect_schema()]
+    chosen = chosen.join(split(chosen, pool.select("id", "day", *keys).collect(), wanted.split, seed), on="id").sort(
+        "id"
+    )
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
         [
@@ -276,14 +277,12 @@ def _spaced(text: pl.Expr) -> pl.Expr:
 
 
 def _with_axes(examples: pl.DataFrame, wanted: SetKind, pool: pl.LazyFrame, labels: pl.LazyFrame) -> pl.DataFrame:
-    """`id` and, for each axis of the mix, the value of the conversation that gives the prompt."""
+    """`id`, and of the conversation that gives the prompt `of_day` and the value on each axis of the mix."""
     ids = examples.select("id", "prompt_of")
-    if not wanted.mix:
+    if not wanted.mix and (wanted.examples or len(ids)) >= len(ids):  # all are taken, whatever their day
         return ids
     beside = labels.select("id", *[c for c in wanted.mix if c in LABELS and c not in pool.collect_schema()])
-    values = pool.join(beside, on="id", how="left").select(
-        pl.col("id").alias("prompt_of"), *[axis(a) for a in wanted.mix]
-    )
+    values = pool.join(beside, on="id", how="left").select(*[axis(a) for a in wanted.mix], prompt_of="id", of_day="day")
     return ids.join(values.collect(), on="prompt_of", how="left")
 
 
