@@ -8,6 +8,7 @@ from flywheel.kinds import SetKind
 from flywheel.quality import measures, rights
 from flywheel.quality.targets import set_targets
 from flywheel.recipe import Recipe
+from flywheel.storage.proofs import proof_of
 from flywheel.storage.snapshots import Store
 
 
@@ -30,4 +31,5 @@ def measured(wanted: SetKind, store: Store, recipe: Recipe) -> pl.DataFrame:
     """Everything that is measured of a candidate."""
     made, pool = store.head(wanted.name), store.head("curated")
     policies = (recipe.redactions, recipe.overlap, recipe.policy, recipe.similarity)
-    return pl.concat([measures.candidate(wanted, made, pool, *policies), rights.measured(store, made, recipe.rights)])
+    found = measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made))
+    return pl.concat([found, rights.measured(store, made, recipe.rights)])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import polars as pl
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from flywheel.choices.mix import Mix
 from flywheel.choices.selection import AnySelection
@@ -24,6 +24,7 @@ from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
 
 if TYPE_CHECKING:
+    from flywheel.formats.chat_format import ChatFormat
     from flywheel.protection.policy import Policy
 
 T = TypeVar("T", bound="Operator")
@@ -334,15 +335,40 @@ class SetKind(Operator, frozen=True):
     mix: Mix = {}
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
     split: Split = Split()
-    template: Literal["chatml", "llama3", "gemma", "mistral"] | None = None
-    """The chat template of the model to be trained; a release then proves that training learns every reply and nothing else."""
+    template: str | None = None
+    """The chat template of the model to be trained: the name of one that comes with flywheel, or a file. A check then proves, in
+    tokens, that training learns every reply with its end of turn and nothing else."""
+    tokenizer: str | None = None
+    """Folder of the tokenizer of the model to be trained; without it, the small one that comes with flywheel."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of an example that are trained on."""
+    serving: str | None = None
+    """What the model is served with: a chat template, or prompts logged as they were rendered."""
     export: tuple[str, ...] = ()
     """Formats to write; the first lies at the top of the export folder, each further one in a folder of its name."""
     check: dict[str, Threshold] = {}
     """Bounds for the checks of this set."""
 
+    _folder: Path = PrivateAttr(default=Path())
+
     absent: ClassVar[str] = "not_eligible"
     """The reason given for a row of the pool that `pick` does not mention."""
+
+    def located(self, folder: Path) -> "SetKind":
+        """The same set, knowing the folder of the recipe: files that it names lie there."""
+        moved = self.model_copy()
+        moved._folder = folder
+        return moved
+
+    def at(self, file: str) -> Path:
+        """Where a file that the set names lies."""
+        return self._folder / file
+
+    def chat_format(self) -> "ChatFormat | None":
+        """The template and tokenizer of the model to be trained, where the set names one. Raises a `FlywheelError` with the cure."""
+        from flywheel.formats.chat_format import chat_format
+
+        return chat_format(self.template, self.tokenizer, self.max_tokens, self._folder)
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         """Examples without text, and the rows that give none.

@@ -18,10 +18,12 @@ from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
+from flywheel.formats.chat_templates import ENDS
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold, Undeclared
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
+from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
 from flywheel.rights.registry import Purpose, RegisteredSource, Registry, TeacherTerms
@@ -165,7 +167,11 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
     recipe = parse_recipe(text, str(path))
     folder = path.resolve().parent  # the recipe of a trial is a link to that of its home
-    recipe = recipe.model_copy(update={"signal": tuple(s.located(folder) for s in recipe.signal)})
+    moved = {
+        "signal": tuple(s.located(folder) for s in recipe.signal),
+        "set": tuple(s.located(folder) for s in recipe.set),
+    }
+    recipe = recipe.model_copy(update=moved)
     recipe.overlap.read()
     if recipe.similarity:
         recipe.similarity.read()
@@ -204,7 +210,7 @@ def _declared_off(recipe: Recipe) -> Recipe:
     needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
     empty = [name for name, there in needed if not there]
     unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe)
-    sets = tuple(s.model_copy(update={"check": unsaid | s.check}) for s in recipe.set)
+    sets = tuple(s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | s.check}) for s in recipe.set)
     check = dict(recipe.check)
     for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
         if not there:
@@ -352,6 +358,15 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
             yield f'export: the format "{form}" is there {wanted.export.count(form)} times; expected once.'
     if not wanted.export:
         yield f"export: names no format; expected at least one of {', '.join(fits)}."
+    named = wanted.template or "chatml"
+    if named not in ENDS and "/" not in named and not named.endswith((".jinja", ".json")):
+        yield f'template: there is no template "{named}".{nearest(named, ENDS)} Expected one of {", ".join(ENDS)}, or a file such as templates/mine.jinja.'
+    for name in unproved(wanted):
+        if (bound := wanted.check.get(name)) and bound.severity != "off":
+            yield f"check.{name}: has nothing to look at. Name a template, and what else it needs: max_tokens, serving."
+    for key in ("max_tokens", "serving"):
+        if getattr(wanted, key) is not None and wanted.template is None and wanted.tokenizer is None:
+            yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
     mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"

@@ -16,6 +16,7 @@ import pytest
 from assets.definitions import definitions
 from assets.launch import QUIET
 from checks import assemble
+from flywheel.formats.chat_templates import template
 from flywheel.home import Home
 from flywheel.quality import measures
 from flywheel.quality.targets import TARGETS, Target
@@ -84,10 +85,16 @@ terms = "allowed"
 name = "answers"
 use = "sft"
 export = ["openai"]
+template = "chatml"
+max_tokens = 4096
+serving = "serving"
 [[set]]
 name = "verdicts"
 use = "kto"
 export = ["trl"]
+template = "chatml"
+max_tokens = 4096
+serving = "serving"
 """
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
@@ -147,6 +154,8 @@ def small_home(path: Path, recipe: str = RECIPE, calls: int = 24) -> Home:
     (path / "benchmarks" / "quiz.jsonl").write_text(json.dumps({"question": words(0, "quiz", 24)}) + "\n")
     riddle = {"question": "둘은 다리가 넷이고 셋은 다리가 여섯인 것은 무엇입니까"}
     (path / "benchmarks" / "riddle.jsonl").write_text(json.dumps(riddle) + "\n")
+    (path / "serving").mkdir(exist_ok=True)
+    (path / "serving" / "chat_template.jinja").write_text(template("chatml").source)
     drop(home, "logs/first.jsonl", *[call(n) for n in range(calls)])
     drop(home, "feedback/first.jsonl", *[thumb(n, up=n % 4 == 0) for n in range(0, calls, 2)])
     return home

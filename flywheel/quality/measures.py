@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from flywheel.formats.mask_proof import Proof
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.logs.reader import whole_files
 from flywheel.protection.forbidden import FREE, forbidden_fields
 from flywheel.protection.policy import NO_POLICY, Policy, type_drift
 from flywheel.quality import leaks
+from flywheel.quality.training import training
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
@@ -228,6 +230,7 @@ def candidate(
     overlap: BenchmarkOverlap | None = None,
     policy: Policy = NO_POLICY,
     similarity: BenchmarkSimilarity | None = None,
+    proof: Proof | None = None,
 ) -> pl.DataFrame:
     """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` and `similarity` look for. Parents, groups and cells are counted anew from the pool and
     from the recipe, so that a fault in assembling is seen here and not repeated."""
@@ -259,6 +262,7 @@ def candidate(
         _one("minority_share", _share(min(_true(rows["label"] == side) for side in (True, False)), n), n),
         _one("scores_off_scale", _off_scale(wanted, rows), n),
         _validation(wanted, rows),
+        training(wanted, proof),
         _one("rows", n, n),
         _per("rejected", _reasons(no), candidate.count("rejected")),
         *[_per(f"rows_by_{axis}", _top(rows.lazy(), axis), n) for axis in ("split", "origin", "signal", "label")],

@@ -1,6 +1,7 @@
 """The checks of sets, and those that stages before them share."""
 
 from flywheel.quality.target import Target
+from flywheel.quality.training import TRAINING
 
 SURE = 0.95
 """How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
@@ -197,4 +198,5 @@ SETS = (
         max=0.05,
         severity="warn",
     ),
+    *TRAINING,
 )

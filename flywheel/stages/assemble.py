@@ -24,6 +24,8 @@ from flywheel.stages.forming import in_whole_sessions, parts_of, texts_of, witho
 from flywheel.storage.snapshots import Snapshot, StoredPart
 
 STRINGS = pl.List(pl.String)
+NOT_IN_THE_SET = ("export", "check", "template", "tokenizer", "max_tokens", "serving")
+"""Parameters of a set that say nothing about what is in it."""
 SKETCHES = "near_duplicate"
 """The table of the measurements whose `keys` say which texts look alike."""
 
@@ -63,9 +65,7 @@ def assemble(
     """
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
-    step = step.model_copy(
-        update={"parameters": {k: v for k, v in step.parameters.items() if k not in ("export", "check", "template")}}
-    )
+    step = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in NOT_IN_THE_SET}})
     steps = (
         step,
         Step(use="seed", parameters={"seed": recipe_seed}),

@@ -11,6 +11,7 @@ from flywheel.quality.expectations import Finding
 from flywheel.quality.targets import Target, set_targets
 from flywheel.records import canonical, short_hash
 from flywheel.stages.export import Release, export, gate
+from flywheel.storage.proofs import proof_of
 from flywheel.storage.releases import remember
 from flywheel.storage.snapshots import Snapshot, replace_synced
 
@@ -60,6 +61,6 @@ def release(home: Home, wanted: SetKind) -> Release:
     targets = set_targets(wanted)
     known = verdicts(home, candidate, targets)
     gate(candidate, known, targets)
-    made = export(home, wanted, candidate, known)
+    made = export(home, wanted, candidate, known, proof_of(home.store.root, wanted, candidate))
     remember(home, wanted.name, made.version)
     return made
