@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
@@ -240,12 +240,7 @@ class Redaction(Edit, frozen=True):
         return places.filter(texts.gather(places).str.contains(self.pattern).fill_null(False))
 
     def _bounded(self) -> re.Pattern[str]:
-        # A tool result is often JSON as text: in `\n010-…` and `\u003ca@b.c` the letters belong to the escape, not to the
-        # value, and a value that swallowed them would leave broken JSON behind.
-        escape = r"(?:[nrtbf]|u[0-9A-Fa-f]{4})"
-        free = "".join(f"(?<!{unwanted})" for unwanted in self.before)
-        start = rf"(?:(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{{4}})|{free}(?!(?<=\\){escape}))"
-        return re.compile(rf"{start}(?:{self.pattern})(?!{self.after})")
+        return _between(self.pattern, self.before, self.after)
 
     def token(self, value: str, secret: bytes) -> str:
         """The pseudonym of one value."""
@@ -253,24 +248,41 @@ class Redaction(Edit, frozen=True):
         code = hmac.new(secret, f"{self.label}:{canonical}".encode(), hashlib.sha256).hexdigest()[:8]
         return f"[{self.label}_{code}]"
 
-    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
-        bounded = self._bounded()
+    def replaced(self, text: str, secret: bytes) -> tuple[str, int]:
+        """The text with a token in the place of each value, and how many values there were."""
+        count = 0
 
         def pseudonym(m: re.Match[str]) -> str:
+            nonlocal count
             group = _value(m)
             if not self.valid(m.group(group)):
                 return m.group()
+            count += 1
             start, end = m.start(group) - m.start(), m.end(group) - m.start()
             return m.group()[:start] + self.token(m.group(group), secret) + m.group()[end:]
 
+        return self._bounded().sub(pseudonym, text), count
+
+    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
         def batch(values: pl.Series) -> pl.Series:
             hits = self.suspects(values)
             if not len(hits):
                 return values
-            changed = [bounded.sub(pseudonym, v) for v in values.gather(hits).to_list()]
+            changed = [self.replaced(v, secret)[0] for v in values.gather(hits).to_list()]
             return values.clone().scatter(hits, pl.Series(changed, dtype=pl.String))
 
         return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
+
+
+@cache
+def _between(pattern: str, before: tuple[str, ...], after: str) -> re.Pattern[str]:
+    """The pattern between what may stand before and after it."""
+    # A tool result is often JSON as text: in `\n010-…` and `\u003ca@b.c` the letters belong to the escape, not to the
+    # value, and a value that swallowed them would leave broken JSON behind.
+    escape = r"(?:[nrtbf]|u[0-9A-Fa-f]{4})"
+    free = "".join(f"(?<!{unwanted})" for unwanted in before)
+    start = rf"(?:(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{{4}})|{free}(?!(?<=\\){escape}))"
+    return re.compile(rf"{start}(?:{pattern})(?!{after})")
 
 
 def _value(m: re.Match[str]) -> str | int:
