@@ -70,6 +70,10 @@ class Untried(FlywheelError):
     """The recipe demands a passed trial before a full build, and there is none of this very recipe."""
 
 
+class MixInvalid(FlywheelError):
+    """What a mix is to follow gives no shares."""
+
+
 class ReleaseRefused(FlywheelError):
     """A candidate may not be released: a blocking check failed or has no verdict for this very snapshot."""
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 import polars as pl
 from pydantic import BaseModel, Field, PrivateAttr
 
-from flywheel.choices.mix import Mix
+from flywheel.choices.follow import Follow
+from flywheel.choices.mix import Mix, axis
 from flywheel.choices.selection import AnySelection
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
@@ -346,6 +347,10 @@ class SetKind(Operator, frozen=True):
     """Which of the examples there are shall be in it, before the mix is drawn: `prune`, `top`, `importance`, `diverse`."""
     mix: Mix = {}
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
+    follow: dict[str, Follow] = {}
+    """axis -> what its shares follow: usage, a reference, declared shares, or a blend; it is an axis of the mix like the others."""
+    max_copies: int = Field(default=1, ge=1)
+    """How often a row may be there where its cell is short; 1: nothing is repeated."""
     split: Split = Split()
     template: str | None = None
     """The chat template of the model to be trained: the name of one that comes with flywheel, or a file. A check then proves, in
@@ -390,6 +395,16 @@ class SetKind(Operator, frozen=True):
         Returns columns of `sets.PICKED`: those with empty `reasons` are examples, the others are rejected with them.
         """
         raise NotImplementedError
+
+    def value_of(self, name: str) -> pl.Expr:
+        """The value of an axis of the mix, under the name it has there."""
+        follow = self.follow.get(name)
+        return axis(name) if follow is None else follow.under(axis(name)).alias(name)
+
+    @property
+    def measures_usage(self) -> bool:
+        """Whether its mix follows, or is compared with, what the logs hold."""
+        return any(f.usage is not None for f in self.follow.values())
 
     def sketched(self) -> bool:
         """Whether its selection reads the sketches of near duplicates."""

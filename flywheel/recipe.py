@@ -23,6 +23,7 @@ from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold, 
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
+from flywheel.quality.mixes import undeclared
 from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
@@ -210,7 +211,10 @@ def _declared_off(recipe: Recipe) -> Recipe:
     needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
     empty = [name for name, there in needed if not there]
     unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe)
-    sets = tuple(s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | s.check}) for s in recipe.set)
+    sets = tuple(
+        s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | undeclared(s) | s.check})
+        for s in recipe.set
+    )
     check = dict(recipe.check)
     for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
         if not there:
@@ -347,6 +351,7 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
     yield from _share_faults("mix", wanted.mix, axes)
+    yield from _follow_faults(wanted, axes)
     yield from _select_faults(wanted, axes, numbers)
     fits = [form for form, export in EXPORTS.items() if wanted.use in export.takes]
     for form in dict.fromkeys(wanted.export):
@@ -379,6 +384,19 @@ def _share_faults(where: str, mix: Mix, axes: Sequence[str]) -> Iterator[str]:
             yield f'{where}: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
         if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
             yield f"{where}.{axis}: the shares add up to {total:g}; expected 1."
+
+
+def _follow_faults(wanted: SetKind, axes: Sequence[str]) -> Iterator[str]:
+    """Axes there are not, axes that have two mixes, and usage that no log line tells."""
+    for axis, follow in wanted.follow.items():
+        if axis not in axes:
+            yield f'follow: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
+        if axis in wanted.mix:
+            yield f"follow.{axis}: the mix has that axis, too; put its shares under [set.follow.{axis}.declared]."
+        if follow.usage is not None and axis in LABEL_COLUMNS:
+            yield f"follow.{axis}.usage: a label is known of few calls, so it tells no usage; follow declared shares."
+    if wanted.max_copies > 1 and wanted.examples is None:
+        yield "max_copies: without `examples` no cell is short, and nothing is repeated. Say how many examples are wanted."
 
 
 def _select_faults(wanted: SetKind, axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:

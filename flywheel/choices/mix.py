@@ -17,6 +17,12 @@ Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
 """axis -> value -> share."""
 
 REFERENCE_MIXES: Mapping[str, Mapping[str, float]] = {
+    "llama3_pretraining": {
+        "general_knowledge": 0.50,
+        "math_and_reasoning": 0.25,
+        "code": 0.17,
+        "multilingual": 0.08,
+    },
     "llama3_sft": {
         "general_english": 0.5266,
         "reasoning_and_tools": 0.2119,
@@ -32,7 +38,7 @@ REFERENCE_MIXES: Mapping[str, Mapping[str, float]] = {
         "multilingual": 0.0519,
     },
 }
-"""What Llama 3 was finetuned on: a reference to compare with, not a proven optimum."""
+"""What Llama 3 was trained on (The Llama 3 Herd of Models, 2024): a reference to compare with, not a proven optimum."""
 
 RUNGS = 8
 """Rungs to an octave of the ladder that a draw goes up."""
@@ -113,6 +119,17 @@ def crossed(mix: Mix) -> dict[str, float]:
     """Cell ("axis=value, axis=value") -> share; the shares of several axes are multiplied. {"": 1} for no mix."""
     cells = product(*[[(f"{a}={value}", share) for value, share in mix[a].items()] for a in sorted(mix)])
     return {", ".join(name for name, _ in cell): _product([share for _, share in cell]) for cell in cells}
+
+
+def marginals(mix: Mix, rows: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """axis -> value -> rows, of the rows in each cell of the mix."""
+    axes = sorted(mix)
+    sums: dict[str, dict[str, float]] = {a: dict.fromkeys(mix[a], 0.0) for a in axes}
+    for values in product(*[mix[a] for a in axes]):
+        held = rows.get(", ".join(f"{a}={v}" for a, v in zip(axes, values, strict=True)), 0)
+        for a, v in zip(axes, values, strict=True):
+            sums[a][v] += held
+    return sums
 
 
 def _product(shares: list[float]) -> float:

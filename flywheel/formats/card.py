@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flywheel import plots
 from flywheel.quality.scorecard import scorecard
 
 SIZES = (
@@ -40,6 +41,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _made(manifest),
         _left_out(facts),
         _cells(manifest),
+        _mix(manifest),
         _selection(manifest),
         _checks(manifest),
         _limits(manifest),
@@ -176,6 +178,36 @@ def _cells(manifest: Mapping[str, Any]) -> str:
             f"and undesirable_weight = {labels['undesirable_weight']:g} both sides count the same."
         )
     return text
+
+
+def _mix(manifest: Mapping[str, Any]) -> str:
+    """The rows of each cell against the target, drawn; and what the shares of an axis follow."""
+    notes = manifest["notes"]
+    cells = notes.get("cells", ())
+    parts = []
+    if len(cells) > 1:
+        names = [", ".join(p.partition("=")[2] or p for p in c["cell"].split(", ")) for c in cells]
+        drawn = zip(names, [float(c["made"]) for c in cells], strict=True)
+        parts.append(plots.bars(list(drawn), [float(c["wanted"]) for c in cells]))
+    for axis, told in notes.get("follow", {}).items():
+        columns = {"target": told["shares"]}
+        if "declared" in told:
+            columns["declared"] = told["declared"]
+        if "reference" in told:
+            columns[f"reference {told['reference']['name']}"] = told["reference"]["shares"]
+        if usage := told.get("usage"):
+            columns[f"usage, {usage['n']:,} {usage['weight']}, {usage['first']} to {usage['last']}"] = usage["shares"]
+        values = sorted({v for shares in columns.values() for v in shares})
+        rows = [[_plain(v), *(f"{s[v]:.2%}" if v in s else "–" for s in columns.values())] for v in values]
+        blend = ", ".join(f"{w:g} {cause}" for cause, w in told["blend"].items())
+        parts.append(f"`{axis}` follows {blend}.\n\n" + _table([axis, *columns], rows))
+        if "reference" in told:
+            parts.append("A reference is what others used, and no proven optimum.")
+    if copies := notes.get("copies"):
+        parts.append(
+            f"{copies['rows']:,} rows repeat another, each at most {copies['max_copies']} times in all, in training only."
+        )
+    return "## Mix\n\n" + "\n\n".join(p for p in parts if p) if any(parts) else ""
 
 
 def _selection(manifest: Mapping[str, Any]) -> str:

@@ -219,8 +219,8 @@ TARGETS: dict[str, tuple[Target, ...]] = {
 """Asset -> its checks. "set" stands for every set of the recipe, "release" for every release."""
 
 ASSETS = tuple(TARGETS)
-BANDED = sorted({t.name for targets in TARGETS.values() for t in targets if t.proportion})
-"""Checks of a share of rows, which take a band of noise."""
+BANDED = sorted({t.name for targets in TARGETS.values() for t in targets if t.banded})
+"""Checks of a share of rows, or of how far one is from another, which take a band of noise."""
 
 
 def names(asset: str) -> list[str]:

@@ -3,24 +3,26 @@
 Who is in the set is decided on slim columns alone; messages are fetched afterwards, day by day, for the rows that are in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import polars as pl
 
-from flywheel.choices.mix import Allocation, allocate, axis
+from flywheel.choices.mix import Allocation, allocate
+from flywheel.choices.oversampling import COPIES, copies_in, oversampled
 from flywheel.choices.selection import SELECTION, Selected, narrowed
 from flywheel.choices.split import KEYS, split
 from flywheel.kinds import Edit, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.quality.mixes import followed
 from flywheel.records import conform, short_hash
 from flywheel.rewriting import RESIDUE, every_redaction, residue, rewrite_text
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.stages.curate import SHARED_PASSAGES
 from flywheel.stages.forming import in_whole_sessions, parts_of, texts_of, without_form, written
+from flywheel.stages.notes_of_sets import notes
 from flywheel.storage.snapshots import Snapshot, StoredPart
 
 STRINGS = pl.List(pl.String)
@@ -54,6 +56,7 @@ def assemble(
     edits: Sequence[Edit],
     secret: bytes,
     measurements: Snapshot | None = None,
+    logs: Sequence[Snapshot] = (),
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
@@ -61,8 +64,10 @@ def assemble(
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
-    `selection` (SELECTION) too; `measurements` is read where that compares texts.
+    `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
+    conversations and their signals. A set that may repeat rows has a table `copies` (COPIES).
     """
+    wanted, told = followed(wanted, *logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
     step = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in NOT_IN_THE_SET}})
@@ -75,18 +80,19 @@ def assemble(
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements)
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
+    schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
         name=wanted.name,
         schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
         parts=_day_parts(wanted, plan, screened, steps, every_redaction(edits)),
         derivation=Derivation(
             operation="assemble",
-            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched)),
+            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *logs)),
             steps=steps,
             watermark=labels.derivation.watermark,
         ),
         accounts_for=curated.scan().select("id"),
-        notes={**notes(wanted, plan), **wanted.report(plan.chosen, curated.scan())},
+        notes={**notes(wanted, plan, told), **wanted.report(plan.chosen, curated.scan())},
     )
 
 
@@ -126,6 +132,7 @@ def decide(
     chosen = chosen.join(split(chosen, pool.select("id", "day", *keys).collect(), wanted.split, seed), on="id").sort(
         "id"
     )
+    chosen, allocation = oversampled(chosen, allocation, wanted.max_copies, seed)
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
         [
@@ -282,7 +289,9 @@ def _with_axes(examples: pl.DataFrame, wanted: SetKind, pool: pl.LazyFrame, labe
     if not wanted.mix and (wanted.examples or len(ids)) >= len(ids):  # all are taken, whatever their day
         return ids
     beside = labels.select("id", *[c for c in wanted.mix if c in LABELS and c not in pool.collect_schema()])
-    values = pool.join(beside, on="id", how="left").select(*[axis(a) for a in wanted.mix], prompt_of="id", of_day="day")
+    values = pool.join(beside, on="id", how="left").select(
+        *[wanted.value_of(a) for a in wanted.mix], prompt_of="id", of_day="day"
+    )
     return ids.join(values.collect(), on="prompt_of", how="left")
 
 
@@ -354,51 +363,10 @@ def _write_day(
 ) -> Tables:
     rows = written(wanted, chosen, texts_of(texts, _needed(chosen), parts_of(wanted)))
     left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
-    return {"rows": rows, "rejected": rejected, "residue": left} | ({} if selected is None else {"selection": selected})
+    more = {"copies": copies_in(chosen)} | ({} if selected is None else {"selection": selected})
+    return {"rows": rows, "rejected": rejected, "residue": left} | more
 
 
 def _needed(chosen: pl.DataFrame) -> pl.Series:
     """Ids of the conversations whose text is in the set."""
     return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()
-
-
-# --- what people ask first
-
-
-def notes(wanted: SetKind, plan: Plan) -> Mapping[str, Any]:
-    """Counts of a set, as `assemble` stores them."""
-    cells, made = plan.allocation.cells, plan.chosen.height
-    sides = plan.chosen["split"].value_counts()
-    counts = {"train": 0, "validation": 0} | dict(sides.iter_rows())
-    reasons = plan.rejected.select(pl.col("reasons").explode()).to_series().drop_nulls().value_counts().sort("reasons")
-    facts: dict[str, Any] = {
-        "kind": wanted.use,
-        "wanted": int(cells["wanted"].sum()),
-        "available": int(cells["available"].sum()),
-        "made": made,
-        "missing": int(cells["wanted"].sum()) - made,
-        "cells": cells.to_dicts(),
-        "short": plan.allocation.shortfall,
-        "train": counts["train"],
-        "validation": counts["validation"],
-        "validation_wanted": wanted.split.validation,
-        "groups": plan.chosen["group"].n_unique(),
-        "rejected": dict(reasons.iter_rows()),
-    }
-    if plan.selected is not None:
-        facts["selection"] = dict(plan.selected.notes)
-    if plan.chosen["label"].is_not_null().any():
-        facts["labels"] = balance(int(plan.chosen["label"].sum()), int((~plan.chosen["label"]).sum()))
-    return facts
-
-
-def balance(desired: int, undesired: int) -> dict[str, float]:
-    """Desired and undesired examples, the share of the rarer, and the weights under which both sides count the same."""
-    most = max(desired, undesired)
-    return {
-        "desired": desired,
-        "undesired": undesired,
-        "minority_share": min(desired, undesired) / max(desired + undesired, 1),
-        "desirable_weight": round(most / desired, 4) if desired else 0.0,
-        "undesirable_weight": round(most / undesired, 4) if undesired else 0.0,
-    }

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from flywheel.choices.oversampling import COPIES
 from flywheel.choices.selection import SELECTION
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.logs.reader import FILES
@@ -183,6 +184,10 @@ SETS: Mapping[str, tuple[pl.Schema, str]] = {
     "example_selection": (
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
         "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
+    ),
+    "example_copies": (
+        pl.Schema(EXAMPLE | {c: t for c, t in COPIES.items() if c != "id"} | {"head": pl.Boolean}),
+        "Examples that repeat another one because their cell was short, and the number of the copy, from 2.",
     ),
 }
 """What sets and their exports store, over all of them."""
