@@ -1,19 +1,18 @@
 """The recipe: the user's whole wish, read from one TOML file and validated before anything runs."""
 
 import keyword
-import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from flywheel.choices.active import BATCHES, AnyBatch, Batch
-from flywheel.choices.mix import Mix
-from flywheel.choices.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
+from flywheel.choices.selection import SELECTIONS
+from flywheel.choices.wishes import follow_faults, review_faults, select_faults, share_faults
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
@@ -294,7 +293,7 @@ def _faults(recipe: Recipe) -> list[str]:
     ]
     for i, wanted in enumerate(recipe.set):
         faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
-    faults += _review_faults(recipe.review, axes, numbers)
+    faults += review_faults(recipe.review, axes, numbers)
     for asset, bounds in recipe.check.items():
         if asset == "set":
             faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
@@ -350,9 +349,9 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
         yield f'name: "{wanted.name}" is a name that Dagster or Python keeps for itself; choose another.'
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
-    yield from _share_faults("mix", wanted.mix, axes)
-    yield from _follow_faults(wanted, axes)
-    yield from _select_faults(wanted, axes, numbers)
+    yield from share_faults("mix", wanted.mix, axes)
+    yield from follow_faults(wanted, axes)
+    yield from select_faults(wanted, axes, numbers)
     fits = [form for form, export in EXPORTS.items() if wanted.use in export.takes]
     for form in dict.fromkeys(wanted.export):
         if form not in EXPORTS:
@@ -375,58 +374,6 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
     mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"
-
-
-def _share_faults(where: str, mix: Mix, axes: Sequence[str]) -> Iterator[str]:
-    """Axes there are not, and shares that do not add up."""
-    for axis, shares in mix.items():
-        if axis not in axes:
-            yield f'{where}: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
-        if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
-            yield f"{where}.{axis}: the shares add up to {total:g}; expected 1."
-
-
-def _follow_faults(wanted: SetKind, axes: Sequence[str]) -> Iterator[str]:
-    """Axes there are not, axes that have two mixes, and usage that no log line tells."""
-    for axis, follow in wanted.follow.items():
-        if axis not in axes:
-            yield f'follow: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
-        if axis in wanted.mix:
-            yield f"follow.{axis}: the mix has that axis, too; put its shares under [set.follow.{axis}.declared]."
-        if follow.usage is not None and axis in LABEL_COLUMNS:
-            yield f"follow.{axis}.usage: a label is known of few calls, so it tells no usage; follow declared shares."
-    if wanted.max_copies > 1 and wanted.examples is None:
-        yield "max_copies: without `examples` no cell is short, and nothing is repeated. Say how many examples are wanted."
-
-
-def _select_faults(wanted: SetKind, axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
-    """The faults of a set's selection."""
-    select = wanted.select
-    if isinstance(select, Importance):
-        yield from _share_faults("select.target", select.target, axes)
-        for axis in sorted(select.target.keys() & wanted.mix.keys()):
-            yield f"select.target.{axis}: the mix has that axis, too, and would undo the weights; keep one of them."
-    elif select is not None:
-        known = [*numbers, *EXAMPLE_NUMBERS] if select.numbers else sorted({*axes, *numbers})
-        what = "column of numbers" if select.numbers else "column"
-        for column in select.columns():
-            if column not in known:
-                yield f'select: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(sorted(set(known)))}.'
-
-
-def _review_faults(batches: Sequence[Batch], axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
-    """Names used twice, and columns there are not."""
-    names = [b.name for b in batches]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        yield f'review: the name "{name}" is used {names.count(name)} times; give each batch its own.'
-    for i, batch in enumerate(batches):
-        for known, what, columns in (
-            (numbers, "column of numbers", batch.columns()),
-            (sorted({*axes, *numbers}), "column", batch.by),
-        ):
-            for column in columns:
-                if column not in known:
-                    yield f'review.{i}.{batch.name}: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(known)}.'
 
 
 def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
@@ -522,7 +469,7 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
             model = SELECTIONS[str(step)]
         elif isinstance(model, type) and issubclass(model, BaseModel) and step in model.model_fields:
             inner = model.model_fields[step].annotation
-            inner = get_args(inner)[-1] if get_origin(inner) is dict else inner
+            inner = next((a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)), inner)
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
         elif (len(loc) > 2 and loc[0] == "check") or "check" in loc:
             model = Threshold
