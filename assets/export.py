@@ -8,6 +8,7 @@ from assets.resources import HomeResource, sentences
 from flywheel.kinds import SetKind
 from flywheel.recipe import Recipe
 from flywheel.storage.catalog import Catalog
+from flywheel.storage.promotion import told
 from flywheel.storage.releasing import release
 
 
@@ -34,7 +35,8 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
     def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with sentences():
             made = release(home.home, wanted)
-        return dg.MaterializeResult(data_version=dg.DataVersion(made.version), metadata=describe_release(made))
+            shown = describe_release(made, told(home.home, wanted.name))
+        return dg.MaterializeResult(data_version=dg.DataVersion(made.version), metadata=shown)
 
     return _release
 

@@ -307,19 +307,23 @@ def _shown(value: object) -> str | int | float | bool:
     return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:60]
 
 
-def describe_release(made: Release) -> Shown:
-    """Metadata of one release: where its files lie, how many lines each has, who read them back, what to know of them."""
+def describe_release(made: Release, released: Sequence[Mapping[str, Any]] = ()) -> Shown:
+    """Metadata of one release: where its files lie, how many lines each has, who read them back, what to know of them; what models
+    trained on it scored, and on the versions before it (`released`: see `promotion.told`)."""
     files = [{"file": f, "lines": n, "read_back_by": made.readers.get(f, "")} for f, n in made.files.items()]
     shown: Shown = {
         "dagster/row_count": dg.MetadataValue.int(sum(made.counts.values())),
         "version": dg.MetadataValue.text(made.version),
         "path": dg.MetadataValue.path(str(made.path)),
         "newly_written": dg.MetadataValue.bool(made.fresh),
+        "current": dg.MetadataValue.bool(any(r["current"] and r["version"] == made.version for r in released)),
         "files": table_of(pl.DataFrame(files)),
     }
     if (manifest := made.path / "manifest.json").exists():
         traits = scorecard(json.loads(manifest.read_bytes())["checks"])
         shown["scorecard"] = table_of(pl.DataFrame([t | {"holds": TOLD[t["holds"]]} for t in traits]))
+    if scores := [{"version": r["version"]} | line for r in reversed(released) for line in r["scores"]]:
+        shown["scores"] = table_of(pl.DataFrame(scores, infer_schema_length=None))
     if made.remarks:
         shown["remarks"] = dg.MetadataValue.text("\n".join(made.remarks)[:1000])
     return shown

@@ -1,16 +1,16 @@
 """Checks on releases."""
 
-from pathlib import Path
-
 import dagster as dg
 import polars as pl
 
 from checks.shape import judged
+from flywheel.home import Home
 from flywheel.kinds import SetKind
 from flywheel.quality import measures
 from flywheel.quality.targets import wanted
 from flywheel.recipe import Recipe
 from flywheel.stages.export import damaged, released_files
+from flywheel.storage.promotion import since_before
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
@@ -23,10 +23,12 @@ def of(wanted_set: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
     return judged(
         f"{wanted_set.name}_release",
         wanted("release", recipe.check.get("release", {})),
-        lambda h: measure(h.home.exports / wanted_set.name),
+        lambda h: measure(h.home, wanted_set.name),
     )
 
 
-def measure(folder: Path) -> pl.DataFrame:
-    """Files of the released version, and those that are damaged."""
-    return measures.release(released_files(folder), damaged(folder))
+def measure(home: Home, set_name: str) -> pl.DataFrame:
+    """Files of the released version and those that are damaged; its scores and those that are worse than before."""
+    folder, compared = home.exports / set_name, since_before(home, set_name)
+    worse = [c.name for c in compared if c.verdict == "worse"]
+    return measures.release(released_files(folder), damaged(folder), worse, len(compared))

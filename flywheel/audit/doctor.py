@@ -1,11 +1,9 @@
 """An examination of a home and of the machine it lives on: each finding is a sentence, and says what to do when it is not well."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
-import sqlite3
 import sys
 import tempfile
 import urllib.error
@@ -14,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from flywheel.audit import verify
+from flywheel.erasure.forget import unfinished
 from flywheel.errors import FlywheelError
 from flywheel.home import FOLDERS, Home
 from flywheel.logs.inbox import refused, waiting
-from flywheel.storage.snapshots import file_digest
 
 PACKAGES = ("dagster", "dagster-webserver", "duckdb", "polars", "great-expectations", "openai", "pydantic")
 LITTLE_SPACE = 1 << 30
@@ -42,6 +41,8 @@ def examine(home: Home, port: int = 3000) -> list[Diagnosis]:
         "raw files": lambda: raw_files(home),
         "snapshots": lambda: snapshots(home),
         "exports": lambda: exports(home),
+        "caches": lambda: caches(home),
+        "erasure": lambda: erasure(home),
         "catalog": lambda: catalog(home),
         "disk": lambda: disk(home),
         "lock": lambda: lock(home),
@@ -118,54 +119,44 @@ def inbox(home: Home) -> tuple[bool, str]:
 
 def raw_files(home: Home) -> tuple[bool, str]:
     """Whether every raw file has the bytes it was received with."""
-    bad = home.raw.verify()
-    if bad:
-        return (False, f"{' '.join(bad)} Restore {'it' if len(bad) == 1 else 'them'} from a backup.")
-    return (True, f"{len(home.raw.files()):,} files have the bytes they were received with.")
+    part = verify.raw_files(home)
+    return _hashed(part, f"{part.files:,} files have the bytes they were received with.")
 
 
 def snapshots(home: Home) -> tuple[bool, str]:
     """Whether every stored table has its bytes, and every newest manifest its parts."""
-    bad = home.store.verify()
     names = home.store.names()
-    for name in names if not bad else ():
-        try:
-            home.store.head(name)
-        except Exception as e:
-            bad.append(str(e))
-    if bad:
-        cure = f"Delete the folder of the named part and run: flywheel build --home {home.path}"
-        return (False, f"{' '.join(bad[:5])}{' …' if len(bad) > 5 else ''} {cure}")
-    return (
-        True,
-        f"{len(names)} datasets have the bytes they were published with." if names else "nothing was built yet.",
-    )
+    fine = f"{len(names)} datasets have the bytes they were published with." if names else "nothing was built yet."
+    return _hashed(verify.snapshots(home), fine)
 
 
 def exports(home: Home) -> tuple[bool, str]:
     """Whether every file of every export has the digest its manifest gives."""
-    bad, seen = [], 0
-    for manifest in sorted(home.exports.glob("*/*/manifest.json")):
-        if manifest.parent.is_symlink():
-            continue
-        try:
-            files = json.loads(manifest.read_bytes())["files"]
-        except (ValueError, KeyError, TypeError):
-            bad.append(f"{manifest} cannot be read.")
-            continue
-        for name, facts in sorted(files.items()):
-            path = manifest.parent / name
-            seen += 1
-            if not path.is_file():
-                bad.append(f"{path} is missing.")
-            elif file_digest(path) != facts["sha256"]:
-                bad.append(f"{path} has changed since it was released.")
-    for link in sorted(folder / "current" for folder in home.exports.glob("*")):
-        if link.is_symlink() and not link.exists():
-            bad.append(f"{link} points at a version that is not there.")
-    if bad:
-        return (False, f"{' '.join(bad)} Delete that version's folder, then run: flywheel build --home {home.path}")
-    return (True, f"{seen} files agree with their manifests." if seen else "nothing was released yet.")
+    part = verify.exports(home)
+    return _hashed(
+        part, f"{part.files} files agree with their manifests." if part.files else "nothing was released yet."
+    )
+
+
+def caches(home: Home) -> tuple[bool, str]:
+    """Whether the caches are whole."""
+    part = verify.caches(home)
+    return _hashed(part, f"{part.files} files are whole." if part.files else "nothing was cached yet.")
+
+
+def erasure(home: Home) -> tuple[bool, str]:
+    """Whether every erasure that was begun came to its end."""
+    if unfinished(home) is not None:
+        return (False, f"an erasure was begun and did not end. Run: flywheel build --home {home.path}")
+    receipts = sum(1 for _ in (home.path / "receipts").glob("*.json"))
+    return (True, f"{receipts} done, none open.")
+
+
+def _hashed(part: verify.Part, fine: str) -> tuple[bool, str]:
+    """A finding of `flywheel verify`, as one sentence."""
+    if not part.damaged:
+        return (True, fine)
+    return (False, f"{' '.join(part.damaged[:5])}{' …' if len(part.damaged) > 5 else ''} {part.cure}")
 
 
 def catalog(home: Home) -> tuple[bool, str]:
@@ -200,22 +191,12 @@ def lock(home: Home) -> tuple[bool, str]:
 
 def dagster_storage(home: Home) -> tuple[bool, str]:
     """Whether Dagster's SQLite files, where there are any, are whole and can be written."""
-    files = sorted(
-        f
-        for pattern in ("*.db", "history/*.db", "history/runs/index.db", "schedules/*.db")
-        for f in home.path.glob(pattern)
+    part = verify.dagster(home)
+    if closed := [f for f in verify.dagster_files(home) if not os.access(f, os.W_OK)]:
+        return (False, f"{closed[0]} cannot be written. Check its owner and permissions.")
+    return _hashed(
+        part, f"{part.files} storage files are whole." if part.files else "no run yet; its storage will be made here."
     )
-    for file in files:
-        if not os.access(file, os.W_OK):
-            return (False, f"{file} cannot be written. Check its owner and permissions.")
-        try:
-            with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5) as connection:
-                verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-        except sqlite3.Error as e:
-            verdict = str(e)
-        if verdict != "ok":
-            return (False, f"{file} is damaged ({verdict}). Move it away: only the list of past runs is lost.")
-    return (True, f"{len(files)} storage files are whole." if files else "no run yet; its storage will be made here.")
 
 
 def telemetry(home: Home) -> tuple[bool, str]:

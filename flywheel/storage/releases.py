@@ -32,12 +32,13 @@ class Exported:
         return self.folder.name
 
 
-def remember(home: Home, set_name: str, version: str) -> None:
-    """Note that a version is the current one from now on. Saying the same again adds nothing, so a killed release may repeat it."""
-    known = released(home, set_name)
-    if known[-1:] != [version]:
-        lines = [orjson.dumps({"version": v}, option=orjson.OPT_APPEND_NEWLINE) for v in [*known, version]]
-        replace_synced(_history(home, set_name), b"".join(lines))
+def remember(home: Home, set_name: str, version: str, because: str | None = None) -> None:
+    """Note that a version is the current one from now on, and why where somebody had to say it. Saying the same again adds
+    nothing, so a killed release may repeat it."""
+    if released(home, set_name)[-1:] != [version]:
+        said = {"version": version} | ({"because": because} if because else {})
+        lines = [line for line in _lines(home, set_name) if _version(line)]
+        replace_synced(_history(home, set_name), b"\n".join([*lines, orjson.dumps(said)]) + b"\n")
 
 
 def released(home: Home, set_name: str) -> list[str]:
@@ -45,11 +46,13 @@ def released(home: Home, set_name: str) -> list[str]:
 
     What cannot be read is passed over: the order of releases serves comparing, and is no reason to refuse one.
     """
-    try:
-        lines = _history(home, set_name).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
-    return [version for line in lines if (version := _version(line))]
+    return [version for line in _lines(home, set_name) if (version := _version(line))]
+
+
+def reasons(home: Home, set_name: str) -> dict[str, str]:
+    """Versions that became current only because somebody said why, the last time they did -> what they said."""
+    last = {version: line for line in _lines(home, set_name) if (version := _version(line))}
+    return {v: str(because) for v, line in last.items() if (because := orjson.loads(line).get("because"))}
 
 
 def before(home: Home, set_name: str, version: str) -> str | None:
@@ -89,6 +92,13 @@ def is_set(snapshot: Snapshot) -> bool:
 
 def _history(home: Home, set_name: str) -> Path:
     return home.store.root / set_name / "releases.jsonl"
+
+
+def _lines(home: Home, set_name: str) -> list[bytes]:
+    try:
+        return _history(home, set_name).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
 
 
 def _version(line: bytes) -> str | None:

@@ -57,6 +57,8 @@ def test_a_sound_home_is_well(home, port):
             "raw files",
             "snapshots",
             "exports",
+            "caches",
+            "erasure",
             "catalog",
             "disk",
             "lock",

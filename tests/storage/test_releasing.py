@@ -8,7 +8,6 @@ from flywheel.errors import ReleaseRefused
 from flywheel.kinds import Threshold
 from flywheel.quality.expectations import Finding
 from flywheel.quality.targets import set_targets
-from flywheel.rights.registry import Registry
 from flywheel.sets.sft import Sft
 from flywheel.stages.assemble import assemble
 from flywheel.storage.releases import released
@@ -29,7 +28,7 @@ def finding(target, passed=True):
 @pytest.fixture
 def home(tmp_path):
     """What a release asks of a home."""
-    recipe = SimpleNamespace(name="test", digest="0" * 32, rights=Registry())
+    recipe = SimpleNamespace(name="test", digest="0" * 32)
     return SimpleNamespace(store=Store(tmp_path / "snapshots"), exports=tmp_path / "exports", recipe=lambda: recipe)
 
 
