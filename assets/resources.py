@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 from pydantic import PrivateAttr
 
+from flywheel.erasure.forget import blank
 from flywheel.errors import FlywheelError
 from flywheel.home import Home, chosen_home, disk_errors
 from flywheel.logs.raw import RawStore
@@ -52,6 +53,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 if context.run is None or context.run.job_name != "check":
                     refuse_untried(self._home, self._home.recipe())
                 held.enter_context(self._home.lock(self.wait, "flywheel build"))
+            blank(self._home)
             self._home.store.sweep()
             self._home.raw.sweep()
             bury(context.instance, keep=context.run_id)

@@ -70,12 +70,22 @@ class Untried(FlywheelError):
     """The recipe demands a passed trial before a full build, and there is none of this very recipe."""
 
 
-class MixInvalid(FlywheelError):
-    """What a mix is to follow gives no shares."""
+class ErasureUnfinished(FlywheelError):
+    """Something of whom was to be forgotten is left in the home."""
 
 
 class ReleaseRefused(FlywheelError):
     """A candidate may not be released: a blocking check failed or has no verdict for this very snapshot."""
+
+
+class PromotionRefused(FlywheelError):
+    """A version is worse than the current one beyond noise, or damaged, and may not become the current one."""
+
+
+class ResultInvalid(FlywheelError):
+    """A result of an evaluation says too little, or the file of results cannot be read."""
+
+    exit_code = 2
 
 
 class ExportInvalid(FlywheelError):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 
@@ -105,7 +105,9 @@ class Home:
     @cached_property
     def raw(self) -> RawStore:
         """The raw files."""
-        return RawStore(self.path / "raw")
+        from flywheel.erasure.suppression import sift
+
+        return RawStore(self.path / "raw", partial(sift, self.secret))
 
     @property
     def inbox(self) -> Path:

@@ -80,7 +80,9 @@ def stage(home: Home, name: str) -> dict[str, Any] | None:
             "name": name,
             "rows_in": files["lines"],
             "rows_out": files["accepted"],
-            "rejected": {},
+            "rejected": {"forgotten": gone}
+            if (gone := files["lines"] - files["accepted"] - files["quarantined"])
+            else {},
             "quarantined": files["quarantined"],
             "reasons": tally(made, "quarantine", "reason"),
         }

@@ -204,7 +204,7 @@ def ingest_summary(home: str, result: Fact, errors: Sequence[str]) -> Renderable
     text.append(f"{result['accepted']:,} accepted", style="green")
     text.append(f", {result['repeated']:,} repeated, ")
     text.append(f"{result['quarantined']:,} quarantined", style="yellow" if result["quarantined"] else "")
-    text.append(".\n")
+    text.append(f", {result['forgotten']:,} of somebody forgotten.\n" if result.get("forgotten") else ".\n")
     for reason, n in sorted(result["by_reason"].items(), key=lambda kv: (-kv[1], kv[0])):
         text.append(f"  {plain(reason)} {n:,}\n", style="dim")
     for error in errors:
@@ -353,24 +353,35 @@ def cluster_report(found: Fact) -> RenderableType:
     return Group(said, _heading("Largest clusters"), largest, _heading("Before and after, shift in points"), shifts)
 
 
-def rights(purpose: Fact | None, sets: Mapping[str, Sequence[Fact]]) -> RenderableType:
-    """Sources and models of each set, what they stand under, and whether the purpose is permitted."""
-    said = (
-        ", ".join(f"{k}: {plain(v)}" for k, v in purpose.items() if v != "")
-        if purpose
-        else "none declared, so nothing is judged"
+def release_table(found: Sequence[Fact]) -> RenderableType:
+    """Every released version, and the scores of each."""
+    if not found:
+        return Text("nothing was released yet. Run: flywheel build")
+    table = _table(
+        ("set", False), ("version", False), ("train", True), ("validation", True), ("", False), ("scores", False)
     )
-    parts: list[RenderableType] = [Text(f"Purpose: {said}")]
-    for name, rows in sets.items():
-        found = _table(
-            ("of", False), ("name", False), ("stands under", False), ("verdict", False), ("rows", True), ("why", False)
-        )
-        for row in rows:
-            cells = [Text(plain(row[key])) for key in ("subject", "name", "stands", "verdict")]
-            demands = f" To be done: {row['demands']}." if row["demands"] else ""
-            found.add_row(*cells, f"{row['rows']:,}", Text(plain(row["why"] + demands)))
-        parts += [_heading(name), found]
-    return Group(*parts)
+    for r in found:
+        state = "current" if r["current"] else f"held back: {plain(r['held'])}" if r["held"] else ""
+        scores = ", ".join(f"{plain(s['score'])} {_score(s)}" for s in r["scores"])
+        table.add_row(r["set"], r["version"], f"{r['train']:,}", f"{r['validation']:,}", state, scores or "–")
+    return table
+
+
+def _score(told: Fact) -> str:
+    student = "–" if told["student"] is None else f"{told['student']:.4g} ± {told['student_error']:.2g}"
+    return (
+        student
+        if told["teacher"] is None
+        else f"{student} (teacher {told['teacher']:.4g} ± {told['teacher_error']:.2g})"
+    )
+
+
+def score_table(set_name: str, version: str, scores: Sequence[Fact]) -> RenderableType:
+    """The scores of one version."""
+    text = Text(f"{set_name} {version}\n", style="bold")
+    for s in scores:
+        text.append(f"  {plain(s['score'])}: {_score(s)}\n", style="")
+    return text if scores else Text(f"no result of {set_name} {version} was told yet.")
 
 
 def quarantined(lines: Sequence[Fact], total: int) -> RenderableType:

@@ -32,6 +32,13 @@ COMMANDS = (
     "review",
     "order",
     "lint-prompt",
+    "forget",
+    "releases",
+    "promote",
+    "rollback",
+    "results",
+    "gc",
+    "verify",
 )
 
 

@@ -3,6 +3,7 @@
 import click
 
 from flywheel import report
+from flywheel.commands.forget import resumed
 from flywheel.commands.terminal import progress, shared, silence, tell
 from flywheel.errors import FlywheelError
 from flywheel.home import Home
@@ -30,6 +31,7 @@ def built(home: Home, as_json: bool, trial: int | None = None) -> int:
     from flywheel.logs.inbox import refused, waiting
 
     home.recipe()
+    resumed(home)
     if not home.raw.files() and not any(waiting(home)):
         raise FlywheelError(
             f"there is nothing to build from: no log file has come to {home.path} yet. Run: flywheel ingest FILE --home {home.path}"

@@ -1,6 +1,9 @@
 """The inbox: which dropped files are whole, and taking them into the raw store."""
 
+import os
+import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +86,23 @@ def take(home: Home) -> list[RawFile]:
             marks[dropped.mark] = f"{UNREADABLE}{e}"
             continue
         marks[dropped.mark] = file.digest
+        if file.forgotten:
+            marks[put_back(dropped, file)] = file.digest
         if is_new:
             new.append(file)
     if marks != taken(home):
         replace_synced(_ledger(home), orjson.dumps(marks, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     return new
+
+
+def put_back(dropped: Dropped, file: RawFile) -> str:
+    """Give a dropped file the bytes that were kept of it, without the lines of those who are forgotten. Returns its new mark."""
+    aside = dropped.path.with_name(f".{dropped.path.name}.forgetting")
+    shutil.copyfile(file.path, aside)
+    os.utime(aside, ns=(dropped.changed, dropped.changed))
+    size = aside.stat().st_size
+    os.replace(aside, dropped.path)
+    return Dropped(dropped.path, dropped.name, size, dropped.changed).mark
 
 
 def taken(home: Home) -> dict[str, str]:
@@ -100,6 +115,13 @@ def taken(home: Home) -> dict[str, str]:
     except (FileNotFoundError, orjson.JSONDecodeError):
         return {}
     return marks if isinstance(marks, dict) else {}
+
+
+def remember(home: Home, marks: Mapping[str, str]) -> None:
+    """Note that these states of files were taken, as which raw file."""
+    replace_synced(
+        _ledger(home), orjson.dumps({**taken(home), **marks}, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    )
 
 
 def refused(home: Home) -> list[str]:

@@ -1,7 +1,9 @@
-"""Raw files, kept by content and never changed, and the lines in them.
+"""Raw files, kept by content and never changed but by erasure, and the lines in them.
 
 HOME/raw/<sha256>/<name>       the bytes as received, read-only
-HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival
+HOME/raw/<sha256>/<n>-<name>   the same after n erasures: the lines forgotten are blank, every other byte is where it was
+HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival; after an erasure also `stored`, the name of
+                               its present bytes, their digest as `now`, and `forgotten`, the numbers of the lines
 HOME/raw/<sha256>/pieces.json  of a large plain file: the runs of whole lines in which it is read, each with its digest
 """
 
@@ -12,7 +14,7 @@ import re
 import shutil
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -44,27 +46,39 @@ class RawFile:
     """One received file. `arrival` counts files in the order they came."""
 
     digest: str
+    """SHA-256 of the bytes received: what lineage calls the file, whatever is forgotten of it later."""
     name: str
     size: int
     arrival: int
     path: Path
+    now: str = ""
+    """SHA-256 of the bytes there are, where lines were forgotten; else empty."""
+    forgotten: frozenset[int] = frozenset()
+    """Numbers of the lines that were forgotten: they are blank, and no rows."""
+
+    @property
+    def bytes_digest(self) -> str:
+        """SHA-256 that its bytes must have."""
+        return self.now or self.digest
 
 
 class RawStore:
     """The raw files of one home."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sift: "Sift | None" = None) -> None:
         self.root = root
+        self.sift = sift
+        """Blanks, before a new file is kept, the lines of somebody who is forgotten."""
 
     def files(self) -> list[RawFile]:
         """Every file received, in the order of arrival."""
-        found = [_received(facts) for facts in self.root.glob("[!.]*/arrival.json")]
+        found = [received(facts) for facts in self.root.glob("[!.]*/arrival.json")]
         return sorted(found, key=lambda f: (f.arrival, f.digest))
 
     def find(self, digest: str) -> RawFile | None:
         """The file with this content, or None."""
         facts = self.root / digest / "arrival.json"
-        return _received(facts) if facts.exists() else None
+        return received(facts) if facts.exists() else None
 
     def keep(self, source: Path) -> tuple[RawFile, bool]:
         """Copy a file in by content. Returns it and whether it was new. The original is only read.
@@ -118,13 +132,15 @@ class RawStore:
                 staged / "arrival.json",
                 orjson.dumps({"digest": digest, "name": name, "size": size, "arrival": arrival}),
             )
+            if self.sift:
+                self.sift(self, RawFile(digest, name, size, arrival, staged / name))
             try:
                 staged.rename(self.root / digest)
             except OSError:
                 if not (self.root / digest / "arrival.json").exists():
                     raise
             sync(self.root)
-            return RawFile(digest, name, size, arrival, self.root / digest / name), True
+            return received(self.root / digest / "arrival.json"), True
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -136,9 +152,9 @@ class RawStore:
     def verify(self) -> list[str]:
         """Re-hash every file; one sentence for each that changed, naming it."""
         return [
-            f"raw file {f.name} ({f.path}) no longer has the bytes it was received with (expected sha256 {f.digest})."
+            f"raw file {f.name} ({f.path}) no longer has the bytes it was received with (expected sha256 {f.bytes_digest})."
             for f in self.files()
-            if not f.path.exists() or file_digest(f.path) != f.digest
+            if not f.path.exists() or file_digest(f.path) != f.bytes_digest
         ]
 
     def pieces(self, file: RawFile) -> list[Piece]:
@@ -147,7 +163,7 @@ class RawStore:
         Raises `RawChanged` when they are not known yet and the bytes are not those received.
         """
         if file.size <= pieces.PIECE or not is_plain(file.path):
-            return [Piece(0, 0, file.size, 1, file.digest)]
+            return [Piece(0, 0, file.size, 1, file.bytes_digest)]
         place = file.path.parent / PIECES
         try:
             found = [Piece(*told) for told in orjson.loads(place.read_bytes())]
@@ -181,20 +197,27 @@ class RawStore:
 
     def check(self, file: RawFile) -> None:
         """Raise `RawChanged`, naming the file, if its bytes are not those received."""
-        if not file.path.exists() or file_digest(file.path) != file.digest:
+        if not file.path.exists() or file_digest(file.path) != file.bytes_digest:
             raise _changed(file)
+
+
+Sift = Callable[[RawStore, RawFile], object]
 
 
 def _changed(file: RawFile) -> RawChanged:
     return RawChanged(
         f"raw file {file.name} ({file.path}) no longer has the bytes it was received with. "
-        f"Restore it from a backup (sha256 {file.digest}); nothing was built from the changed bytes."
+        f"Restore it from a backup (sha256 {file.bytes_digest}); nothing was built from the changed bytes."
     )
 
 
-def _received(facts: Path) -> RawFile:
+def received(facts: Path) -> RawFile:
+    """The raw file that an arrival.json speaks of."""
     f = json.loads(facts.read_bytes())
-    return RawFile(f["digest"], f["name"], f["size"], f["arrival"], facts.parent / f["name"])
+    path = facts.parent / f.get("stored", f["name"])
+    return RawFile(
+        f["digest"], f["name"], f["size"], f["arrival"], path, f.get("now", ""), frozenset(f.get("forgotten", ()))
+    )
 
 
 def safe_name(name: str) -> str:
@@ -283,7 +306,7 @@ def lines(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" 
         bytes
     ] = []  # of a line longer than one block; joined once, so that long lines cost no more than short ones
     try:
-        for block in _blocks(path, piece, total):
+        for block in blocks(path, piece, total):
             if b"\n" not in block:
                 rest.append(block)
                 continue
@@ -300,7 +323,7 @@ def lines(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" 
         yield Line(number + 1, offset, b"".join(rest))
 
 
-def _blocks(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" = None) -> Iterator[bytes]:
+def blocks(path: Path, piece: Piece | None = None, total: "hashlib._Hash | None" = None) -> Iterator[bytes]:
     """The content, decompressed, in blocks of bounded size, each given as soon as it is known."""
     with path.open("rb") as file:
         match path.suffix.lower():
@@ -380,7 +403,7 @@ def ends_whole(path: Path) -> bool:
     """Whether a file does not break off: its last line has its newline, its compression its end, its Parquet its footer."""
     if path.suffix.lower() in (".gz", ".zst"):
         try:
-            return all(True for _ in _blocks(path))
+            return all(True for _ in blocks(path))
         except BROKEN:
             return False
     with path.open("rb") as file:

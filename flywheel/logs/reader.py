@@ -43,7 +43,7 @@ SPILL = 96 << 20
 MICROSECOND = dt.timedelta(microseconds=1)
 BOM = b"\xef\xbb\xbf"
 
-FILES = pl.Schema(  # a row per piece
+FILES = pl.Schema(  # a row per piece; lines = accepted + quarantined + those that were forgotten
     {
         "file": pl.String,  # sha256
         "name": pl.String,
@@ -102,7 +102,7 @@ class Reader:
 
     def __init__(self, file: RawFile, sources: Sequence[Source], secret: bytes, scratch: Scratch | None = None) -> None:
         self.file, self.sources, self.secret, self.scratch = file, sources, secret, scratch
-        self.lines = self.refused = self.held = self.framed = 0
+        self.lines = self.refused = self.held = self.framed = self.forgotten = 0
         self.rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
         self.frames: dict[str, list[pl.DataFrame]] = {name: [] for name in FRAMES}
         self.pseudonyms: dict[str, str] = {}
@@ -110,12 +110,20 @@ class Reader:
     def take_all(self, lines: Iterable[Line]) -> None:
         """Read every line; where the file breaks off, what is left of it goes to quarantine."""
         try:
-            for line in lines:
+            for line in self.remembered(lines) if self.file.forgotten else lines:
                 self.take(line)
         except BrokenOff as e:
             self.lines += 1
             self.refuse(e.rest, "truncated_file", str(e))
         self.flush()
+
+    def remembered(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines that were not forgotten; those that were are counted."""
+        for line in lines:
+            if line.number in self.file.forgotten:
+                self.lines, self.forgotten = self.lines + 1, self.forgotten + 1
+            else:
+                yield line
 
     def take(self, line: Line) -> None:
         """Read one line into rows, or into quarantine."""
@@ -196,7 +204,8 @@ class Reader:
 
     def tables(self, size: int = 0) -> Tables:
         """What was read; `size`: of how many bytes of the file."""
-        counts = (self.file.digest, self.file.name, size, self.lines, self.lines - self.refused, self.refused)
+        accepted = self.lines - self.refused - self.forgotten
+        counts = (self.file.digest, self.file.name, size, self.lines, accepted, self.refused)
         tables: dict[str, pl.DataFrame | pl.LazyFrame] = {"files": pl.DataFrame([counts], schema=FILES, orient="row")}
         for table, frames in self.frames.items():
             rest = pl.concat(frames) if frames else pl.DataFrame(schema=RAW_FILES[table])

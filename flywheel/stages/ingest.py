@@ -34,6 +34,7 @@ RECONCILED = pl.Schema(
         "lines": pl.Int64,
         "accepted": pl.Int64,  # lines that stand behind a row, or wait to
         "quarantined": pl.Int64,
+        "forgotten": pl.Int64,  # blank, for they belonged to somebody who is forgotten
         "repeated": pl.Int64,  # said again what another line said
         "conflicts": pl.Int64,  # said something else under the same id, and lost
         "waiting": pl.Int64,  # of those accepted: halves of calls whose other half has not arrived
@@ -75,7 +76,9 @@ def read_files(raw: RawStore, secret: bytes, only_source: str | None = None) -> 
 def _parts(raw: RawStore, file: RawFile, sources: Sequence[Source], secret: bytes) -> list[Part]:
     """The parts of one file: its name says which lines it may hold, so that it decides the content as its bytes do."""
     pieces = raw.pieces(file)
-    by = [[source.step() for source in sources], short_hash(secret)]
+    by: list[object] = [[source.step() for source in sources], short_hash(secret)]
+    if file.forgotten and len(pieces) == 1:  # else the digest of each piece tells
+        by += [file.now, sorted(file.forgotten)]
     return [
         Part(
             file.digest if len(pieces) == 1 else f"{file.digest}-{piece.number:05}",
@@ -314,7 +317,7 @@ def _one_call(request: Mapping[str, Any], response: dict[str, Any]) -> dict[str,
 
 
 def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> pl.DataFrame:
-    """RECONCILED, one row per raw file: lines = accepted + quarantined + repeated + conflicts."""
+    """RECONCILED, one row per raw file: lines = accepted + quarantined + forgotten + repeated + conflicts."""
     behind = [
         _places(s.scan("rows").explode("raw").select(pl.col("raw").struct.unnest()), "accepted")
         for s in (conversations, feedback)
@@ -335,6 +338,7 @@ def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> p
     )
     return (
         whole_files(files)
+        .with_columns(forgotten=pl.col("lines") - pl.col("accepted") - pl.col("quarantined"))
         .drop("accepted")
         .join(counts, on="file", how="left")
         .with_columns(pl.col(*rank).fill_null(0))
@@ -344,6 +348,7 @@ def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> p
             "lines",
             pl.col("accepted") + pl.col("waiting"),
             "quarantined",
+            "forgotten",
             "repeated",
             pl.col("id_conflict").alias("conflicts"),
             "waiting",
@@ -360,7 +365,7 @@ def _places(lines: pl.LazyFrame, fate: str | pl.Expr) -> pl.LazyFrame:
 def ingest_report(
     files: Snapshot, conversations: Snapshot, feedback: Snapshot, digests: Collection[str], known: Collection[str] = ()
 ) -> dict[str, Any]:
-    """What became of the lines of the files named by `digests`: read = accepted + quarantined + repeated.
+    """What became of the lines of the files named by `digests`: read = accepted + quarantined + repeated + forgotten.
 
     A line that lost to another with its id counts as quarantined, reason id_conflict. Files in `known` were there before:
     they add nothing, so what they brought counts as repeated.
@@ -375,10 +380,11 @@ def ingest_report(
         accepted=new,
         quarantined=pl.col("quarantined") + pl.col("conflicts"),
         repeated=pl.col("repeated") + pl.col("accepted") - new,
+        forgotten="forgotten",
     )
     reasons = files.scan("quarantine").filter(pl.col("file").is_in(list(digests))).group_by("reason").len().collect()
     by_reason = dict(reasons.iter_rows())
     if conflicts := int(mine["conflicts"].sum()):
         by_reason["id_conflict"] = conflicts
-    totals = {name: int(listed[name].sum()) for name in ("read", "accepted", "quarantined", "repeated")}
+    totals = {name: int(listed[name].sum()) for name in ("read", "accepted", "quarantined", "repeated", "forgotten")}
     return totals | {"by_reason": dict(sorted(by_reason.items())), "files": listed.to_dicts()}

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,6 +96,16 @@ class Catalog:
     def diff(self, name: str, old: str, new: str) -> dict[str, Any]:
         """What changed in a set between two versions. Raises `SnapshotMissing` for a set or version there is not."""
         return difference.diff(self.home, name, old, new)
+
+
+def texts_of(file: Path) -> Iterator[pl.Series]:
+    """Every value, as text, of every table that a DuckDB file itself holds; views are over files of their own."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+        for (name,) in names:
+            cursor = connection.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}"')
+            while rows := cursor.fetchmany(1 << 15):
+                yield pl.Series([value for row in rows for value in row], dtype=pl.String).drop_nulls()
 
 
 def state(home: Home) -> str:
@@ -193,8 +203,7 @@ class _Piece:
 
 def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece]]:
     """Where the examples of the candidates, and of what lies in the export folder, are stored."""
-    tables = {"examples": "rows", "example_rejected": "rejected"}
-    tables |= {"example_selection": "selection", "example_copies": "copies"}
+    tables = {"examples": "rows", "example_rejected": "rejected", "example_selection": "selection"}
     found: dict[str, list[_Piece]] = {name: [] for name in tables}
     for name, snapshot in heads.items():
         for view, table in tables.items():

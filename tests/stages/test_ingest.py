@@ -267,8 +267,19 @@ def test_of_lines_that_contradict_each_other_the_latest_stands(home):
         "accepted": 2,
         "quarantined": 2,
         "repeated": 0,
+        "forgotten": 0,
         "by_reason": {"id_conflict": 2},
-        "files": [{"name": "a.jsonl", "digest": digest, "read": 4, "accepted": 2, "quarantined": 2, "repeated": 0}],
+        "files": [
+            {
+                "name": "a.jsonl",
+                "digest": digest,
+                "read": 4,
+                "accepted": 2,
+                "quarantined": 2,
+                "repeated": 0,
+                "forgotten": 0,
+            }
+        ],
     }
     again = ingest.ingest_report(home.files, home.conversations, home.feedback, [digest], known=[digest])
     assert (again["read"], again["accepted"], again["quarantined"], again["repeated"]) == (4, 0, 2, 2)

@@ -1,0 +1,78 @@
+"""`flywheel forget`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from flywheel.commands.terminal import progress, shared, silence, tell
+from flywheel.errors import FlywheelError, HomeBusy
+from flywheel.home import Home
+
+
+@click.command(short_help="Erase a user, a conversation or a source.")
+@click.option("--user", metavar="U", help="Everything of this user, under every id known to be theirs.")
+@click.option("--conversation", metavar="C", help="One conversation, or one call, by its id.")
+@click.option("--source", metavar="S", help="A raw file by its name or digest, or everything of one log format.")
+@click.option("--yes", is_flag=True, help="Do it. Without it, only what would go is told.")
+@shared
+def forget(
+    user: str | None, conversation: str | None, source: str | None, yes: bool, home_path: str | None, as_json: bool
+) -> int:
+    """Erase every copy of a user, a conversation or a source: raw lines, rows of every dataset, exports of all versions, caches,
+    Dagster's records. The sets are built anew, every byte of the home is searched, and a receipt is written.
+
+    Without --yes nothing is erased: what would go is told.
+
+    \b
+    Example: flywheel forget --user u_1 && flywheel forget --user u_1 --yes
+    """
+    asked = [(k, v) for k, v in (("user", user), ("conversation", conversation), ("source", source)) if v]
+    if len(asked) != 1:
+        raise click.UsageError("name one of --user, --conversation and --source.")
+    home = Home.open(home_path)
+    from flywheel.erasure import forget as erasure
+    from flywheel.erasure import summary
+
+    finished = resumed(home)
+    with progress("looking for every copy"), home.lock(who="flywheel forget"):
+        planned = erasure.plan(home, *asked[0])
+        if yes:
+            erasure.begin(home, planned)
+    if not yes:
+        answer = {"would_erase": True, "erased": False, **planned.stock}
+        tell(answer, as_json, summary.would_go(asked[0][0], planned.stock))
+        return 0
+    made = carried_out(home)
+    tell({"erased": True, **made, "finished_before": finished}, as_json, summary.gone(home.path, made))
+    return 0 if made["proof"]["clean"] else 1
+
+
+def resumed(home: Home) -> str | None:
+    """End an erasure that a killed run began; the id of its receipt."""
+    from flywheel.erasure import forget as erasure
+
+    return str(carried_out(home)["id"]) if erasure.unfinished(home) is not None else None
+
+
+def carried_out(home: Home) -> dict[str, Any]:
+    """All steps of the erasure that was begun, the build among them."""
+    from flywheel.erasure import forget as erasure
+
+    with progress("erasing") as say, silence():
+        from assets import launch
+
+        def rebuild() -> Mapping[str, Any]:
+            try:
+                result = launch.build(home, progress=say)
+            except HomeBusy:
+                raise
+            except FlywheelError as e:  # a recipe that cannot be built is no reason to keep them
+                return {"success": False, "sets": [], "errors": [{"step": "", "error": str(e)}]}
+            return {
+                "success": result["success"],
+                "sets": [{k: s[k] for k in ("name", "version", "rows", "released")} for s in result["sets"]],
+                "errors": result["errors"],
+            }
+
+        return erasure.carry_out(home, rebuild)

@@ -1,0 +1,163 @@
+"""Who is forgotten stays forgotten: names by keyed digest, and the lines of logs that bear one of them.
+
+    HOME/raw/forgotten.json    keyed digests of users, conversations, calls, lines and sources; no name, no text
+
+A file that arrives later is kept with such lines blank, so neither their rows nor their bytes come back.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from flywheel.errors import SnapshotDamaged
+from flywheel.kinds import Source
+from flywheel.logs.blank import forget
+from flywheel.logs.identities import pseudonym
+from flywheel.logs.raw import RawFile, RawStore
+from flywheel.logs.reader import read_piece
+from flywheel.storage.snapshots import replace_synced
+
+LIST = "forgotten.json"
+KINDS = ("user", "conversation", "call", "line", "source")
+"""What a line can be known by: who speaks (a pseudonym), session, id of the call or of its response, its SHA-256, its format."""
+
+Holds = Callable[[str, pl.Series], pl.Series]
+"""Of names of one kind, whether each is meant."""
+
+LINES = pl.Schema(
+    {"file": pl.String, "line": pl.Int64, "offset": pl.Int64, "length": pl.Int64, "by": pl.String}  # one of KINDS
+)
+
+NAMED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "conversations": (
+        ("user", "user"),
+        ("conversation_id", "conversation"),
+        ("native_id", "call"),
+        ("response_id", "call"),
+        ("source", "source"),
+        ("digest", "line"),
+    ),
+    "feedback": (
+        ("actor", "user"),
+        ("conversation_id", "conversation"),
+        ("target_id", "call"),
+        ("target_id", "conversation"),
+        ("chosen_id", "call"),
+        ("others", "call"),
+        ("source", "source"),
+        ("digest", "line"),
+    ),
+}
+"""Table -> its columns that name somebody or something, and what kind of name each is; `digest` is that of the raw line."""
+
+QUOTED = re.compile(rb'"((?:[^"\\]|\\.){1,200})"')
+
+
+def sealed(kind: str, name: str, secret: bytes) -> str:
+    """What stands for a name that is forgotten: 32 hex digits that only the home's key can make."""
+    return hashlib.blake2b(f"{kind}:{name}".encode(), key=secret[:64], digest_size=16, person=b"forgotten").hexdigest()
+
+
+def meant(names: Mapping[str, Collection[str]]) -> Holds:
+    """The names given, in clear."""
+    return lambda kind, told: told.is_in(list(names.get(kind, ())))
+
+
+def suppressed(digests: Collection[str], secret: bytes) -> Holds:
+    """The names whose keyed digest is on the list."""
+
+    def holds(kind: str, told: pl.Series) -> pl.Series:
+        known = told.drop_nulls().unique()
+        return told.is_in([name for name in known.to_list() if sealed(kind, name, secret) in digests])
+
+    return holds
+
+
+def lines_meant(tables: Mapping[str, pl.LazyFrame], holds: Holds, secret: bytes) -> pl.DataFrame:
+    """LINES of raw files that are meant, each once, by the first of KINDS that tells. `tables`: those of raw files."""
+    found = [pl.DataFrame(schema=LINES)]
+    for table, columns in NAMED.items():
+        ref = pl.col("raw").list.first().struct
+        place = [ref.field(c) for c in ("file", "line", "offset", "length")]
+        names = sorted({c for c, _ in columns} - {"digest"})
+        rows = tables[table].select(*place, *names, digest=ref.field("digest")).collect()
+        found += [_hit(rows, column, kind, holds) for column, kind in columns]
+    found.append(_quarantined(tables["quarantine"], holds, secret))
+    rank = pl.col("by").replace_strict({k: n for n, k in enumerate(KINDS)}, return_dtype=pl.Int8)
+    ranked = pl.concat(found).sort("file", "line", rank)
+    return ranked.unique(["file", "line"], keep="first", maintain_order=True)
+
+
+def _hit(rows: pl.DataFrame, column: str, kind: str, holds: Holds) -> pl.DataFrame:
+    told = rows.explode(column) if rows.schema[column] == pl.List(pl.String) else rows
+    return told.filter(holds(kind, told[column]).fill_null(False)).select(
+        *[c for c in LINES if c != "by"], by=pl.lit(kind)
+    )
+
+
+def _quarantined(lines: pl.LazyFrame, holds: Holds, secret: bytes) -> pl.DataFrame:
+    """Lines that could not be read, by what stands in quotation marks in them."""
+    rows = lines.select("file", "line", "offset", "raw").collect().with_row_index("at")
+    named = pl.DataFrame(
+        [(at, kind, name) for at, raw in rows.select("at", "raw").iter_rows() for kind, name in _names(raw, secret)],
+        schema={"at": pl.UInt32, "kind": pl.String, "name": pl.String},
+        orient="row",
+    )
+    hits = [
+        part.filter(holds(str(kind), part["name"]).fill_null(False)).select("at", by="kind")
+        for (kind,), part in named.partition_by("kind", as_dict=True).items()
+    ]
+    told = pl.concat([pl.DataFrame(schema={"at": pl.UInt32, "by": pl.String}), *hits])
+    return rows.join(told, on="at").select(
+        "file", "line", "offset", length=pl.col("raw").bin.size().cast(pl.Int64), by="by"
+    )
+
+
+def _names(raw: bytes | None, secret: bytes) -> Iterator[tuple[str, str]]:
+    yield "line", hashlib.sha256(raw or b"").hexdigest()
+    for quoted in {q.decode("utf-8", "replace") for q in QUOTED.findall(raw or b"")}:
+        yield "user", pseudonym(quoted, secret)
+        yield "call", quoted
+        yield "conversation", quoted
+
+
+# --- the list
+
+
+def listed(raw: Path) -> frozenset[str]:
+    """The keyed digests on the list of a raw store. Raises `SnapshotDamaged` when it cannot be read: nobody may come back by that."""
+    try:
+        return frozenset(orjson.loads((raw / LIST).read_bytes())["digests"])
+    except FileNotFoundError:
+        return frozenset()
+    except (ValueError, KeyError, TypeError):
+        raise SnapshotDamaged(
+            f"{raw / LIST}, the list of who is forgotten, is damaged. Restore it from a backup: without it they would come back."
+        ) from None
+
+
+def add(raw: Path, names: Mapping[str, Collection[str]], secret: bytes) -> None:
+    """Put names on the list."""
+    digests = listed(raw) | {sealed(kind, name, secret) for kind, told in names.items() for name in told}
+    replace_synced(raw / LIST, orjson.dumps({"digests": sorted(digests)}))
+
+
+def sift(secret: bytes, store: RawStore, file: RawFile) -> RawFile:
+    """A new file, on its way into the store, with the lines of those who are forgotten made blank."""
+    if not (digests := listed(store.root)):
+        return file
+    numbers: set[int] = set()
+    for piece in store.pieces(file):
+        tables = {t: f.lazy() for t, f in read_piece(store, file, piece, _sources(), secret).items()}
+        numbers |= set(lines_meant(tables, suppressed(digests, secret), secret)["line"].to_list())
+    return forget(file, numbers) if numbers else file
+
+
+def _sources() -> list[Source]:
+    from flywheel.sources import SOURCES
+
+    return [cls(use=use) for use, cls in SOURCES.items()]

@@ -1,1 +1,0 @@
-"""Rights: under which licences the sources stand, what the makers of models allow, and whether a purpose is permitted."""
