@@ -92,7 +92,7 @@ class Condition(BaseModel, frozen=True, extra="forbid"):
             refuse_bad_pattern(_joined(self._values))
         if self.operator == "has_word":
             refuse_bad_pattern(_words(self._values), most=100_000)
-        _refuse_bad_path(str(self.column))
+        refuse_bad_path(str(self.column))
 
     @property
     def _values(self) -> tuple[Any, ...]:
@@ -133,7 +133,7 @@ class Condition(BaseModel, frozen=True, extra="forbid"):
         return pl.all_horizontal(parts)
 
     def _compared(self) -> pl.Expr:
-        column = _column(str(self.column))
+        column = column_of(str(self.column))
         text = column.cast(pl.String)
         folded = text.str.to_lowercase() if self.ignore_case else text
         small = [str(v).lower() if self.ignore_case or isinstance(v, bool) else str(v) for v in self._values]
@@ -173,7 +173,7 @@ class Condition(BaseModel, frozen=True, extra="forbid"):
         return folded == word if isinstance(value, str | bool) and self.column not in TIMES else left == right
 
 
-def _column(name: str) -> pl.Expr:
+def column_of(name: str) -> pl.Expr:
     """The text or column of this name, or the value at its path."""
     if name in TEXTS:
         return TEXTS[name]()
@@ -183,7 +183,8 @@ def _column(name: str) -> pl.Expr:
     return pl.col(root).str.json_path_match("$" + "".join(f"['{key}']" for key in path.split(".")))
 
 
-def _refuse_bad_path(name: str) -> None:
+def refuse_bad_path(name: str) -> None:
+    """Refuse a name with dots that leads into no JSON, or by keys that no path can have."""
     root, dot, path = name.partition(".")
     if dot and root in JSON and not all(re.fullmatch(r"[^'\"\\\[\]*]{1,100}", key) for key in path.split(".")):
         raise ValueError(f"{name!r} is no path; expected keys parted by dots, such as {root}.plan")

@@ -79,6 +79,9 @@ class Signal(Operator, frozen=True):
     sparse: ClassVar[frozenset[str]] = frozenset()
     """Columns that are rightly null in some rows."""
 
+    values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Column -> every value it can have, where these are known."""
+
     def absent(self) -> str | None:
         """Why it cannot be measured on this machine, as a sentence that ends with the cure; None where it can.
 

@@ -4,6 +4,7 @@ import keyword
 import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -78,6 +79,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         named = {s.use: s for s in self.signal}
         read = {column for op in self.filter for column in op.needs}
         read |= {column for trait in self.trait for column in trait.where.reads}
+        read |= {axis for wanted in self.set for axis in wanted.mix}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
             (named.get(use) or cls(use=use)).after(self.edit, self.policy)
@@ -222,6 +224,10 @@ def _faults(recipe: Recipe) -> list[str]:
         {"task"} | {c for c in known if types[c] in (pl.String, pl.Boolean, pl.Date) or types[c].is_integer()}
     )
     faults = []
+    twice = Counter(column for signal in recipe.signals for column in signal.gives)
+    faults += [
+        f'signal: "{c}" is a column of {n} signals; give your own axis another name.' for c, n in twice.items() if n > 1
+    ]
     for group in ("signal", "edit", "filter"):
         operators = recipe.filters if group == "filter" else getattr(recipe, group)
         uses = [op.reason if isinstance(op, Filter) else op.use for op in operators]

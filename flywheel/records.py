@@ -232,6 +232,12 @@ def last_input() -> pl.Expr:
     return pl.col("messages").list.get(-2, null_on_oob=True).struct.field("content").fill_null("")
 
 
+def asked() -> pl.Expr:
+    """Text of the last message of the user; "" where there is none."""
+    by_user = pl.element().struct.field("content").filter(pl.element().struct.field("role") == "user")
+    return pl.col("messages").list.eval(by_user).list.last().fill_null("")
+
+
 def all_text() -> pl.Expr:
     """The text of every message, joined by newlines."""
     return pl.col("messages").list.eval(pl.element().struct.field("content").fill_null("")).list.join("\n")

@@ -28,6 +28,9 @@ GIVEN = {
     "out_of_time": {"first": "2026-03-01"},
     "out_of_period": {"first": 1990},
     "topic_relevance": {"topics": {"router": {"examples": ["How do I reset the router?", "라우터 초기화"]}}},
+    "own_axes": {
+        "axes": {"tier": {"values": {"paying": {"column": "metadata.plan", "operator": "is", "value": "pro"}}}}
+    },
     "misses_requirement": {"requires": ["score", "rationale", "json"], "max_words": 9, "language": "en"},
     "no_consent": {"require": {"metadata.consent": True}},
 }

@@ -50,18 +50,26 @@ WRITTEN = r"[a-z0-9][a-z0-9'+#.-]*|[\p{Hangul}]+|[\p{Han}\p{Hiragana}\p{Katakana
 
 def content_words(texts: pl.Series) -> pl.DataFrame:
     """`at`, the place of a text, and `word`: each of its content words once."""
+    return as_said(texts).select("at", "word").unique().sort("at", "word")
+
+
+def as_said(texts: pl.Series) -> pl.DataFrame:
+    """`at`, `word` and `said`: the content words with what stands in the text for each; Korean and Japanese ones without endings."""
     said = texts.fill_null("").str.to_lowercase().str.extract_all(WRITTEN)
     each = pl.DataFrame({"at": pl.int_range(len(texts), dtype=pl.UInt32, eager=True), "word": said})
     each = each.explode("word").drop_nulls()
     plain = pl.col("word").str.strip_chars("'.-+")
-    each = each.select("at", word=plain).filter((pl.col("word") != "") & ~pl.col("word").is_in(list(STOP)))
+    each = each.select("at", word=plain, said=plain).filter((pl.col("word") != "") & ~pl.col("word").is_in(list(STOP)))
     latin = pl.col("word").str.contains(r"^[a-z0-9]")
     stem = pl.col("word").str.replace(ENGLISH_ENDING, "")
     english = pl.when(stem.str.len_chars() >= 3).then(stem.str.slice(0, 7)).otherwise("word")
     hangul = pl.col("word").str.contains(r"^\p{Hangul}")
     bare = pl.col("word").str.replace(KOREAN_ENDING, "")
     korean = pl.when(bare.str.len_chars() >= 2).then(bare).otherwise("word")
-    stems = each.with_columns(word=pl.when(latin).then(english).when(hangul).then(korean).otherwise("word"))
+    stems = each.with_columns(
+        word=pl.when(latin).then(english).when(hangul).then(korean).otherwise("word"),
+        said=pl.when(hangul).then(korean).otherwise("said"),
+    )
     packed = pl.col("word").str.contains(r"^[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}]")
     pairs = stems.filter(packed).with_columns(
         letters=pl.col("word").str.split("").list.eval(pl.element().filter(pl.element() != ""))
@@ -70,11 +78,7 @@ def content_words(texts: pl.Series) -> pl.DataFrame:
         pair=pl.col("letters") + pl.col("letters").shift(-1).over("at", "word")
     )
     short = stems.filter(packed & (pl.col("word").str.len_chars() == 1))
-    return (
-        pl.concat([stems.filter(~packed), short, pairs.select("at", word="pair").drop_nulls()])
-        .unique()
-        .sort("at", "word")
-    )
+    return pl.concat([stems.filter(~packed), short, pairs.select("at", word="pair", said="said").drop_nulls()])
 
 
 STOP = ENGLISH_STOP | KOREAN_STOP
