@@ -70,6 +70,10 @@ class Untried(FlywheelError):
     """The recipe demands a passed trial before a full build, and there is none of this very recipe."""
 
 
+class MixInvalid(FlywheelError):
+    """What a mix is to follow gives no shares."""
+
+
 class ErasureUnfinished(FlywheelError):
     """Something of whom was to be forgotten is left in the home."""
 

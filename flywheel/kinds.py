@@ -10,20 +10,22 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import polars as pl
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
-from flywheel.choices.mix import Mix
+from flywheel.choices.follow import Follow
+from flywheel.choices.mix import Mix, axis
 from flywheel.choices.selection import AnySelection
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
 
 if TYPE_CHECKING:
+    from flywheel.formats.chat_format import ChatFormat
     from flywheel.protection.policy import Policy
 
 T = TypeVar("T", bound="Operator")
@@ -242,12 +244,7 @@ class Redaction(Edit, frozen=True):
         return places.filter(texts.gather(places).str.contains(self.pattern).fill_null(False))
 
     def _bounded(self) -> re.Pattern[str]:
-        # A tool result is often JSON as text: in `\n010-…` and `\u003ca@b.c` the letters belong to the escape, not to the
-        # value, and a value that swallowed them would leave broken JSON behind.
-        escape = r"(?:[nrtbf]|u[0-9A-Fa-f]{4})"
-        free = "".join(f"(?<!{unwanted})" for unwanted in self.before)
-        start = rf"(?:(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{{4}})|{free}(?!(?<=\\){escape}))"
-        return re.compile(rf"{start}(?:{self.pattern})(?!{self.after})")
+        return _between(self.pattern, self.before, self.after)
 
     def token(self, value: str, secret: bytes) -> str:
         """The pseudonym of one value."""
@@ -255,24 +252,41 @@ class Redaction(Edit, frozen=True):
         code = hmac.new(secret, f"{self.label}:{canonical}".encode(), hashlib.sha256).hexdigest()[:8]
         return f"[{self.label}_{code}]"
 
-    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
-        bounded = self._bounded()
+    def replaced(self, text: str, secret: bytes) -> tuple[str, int]:
+        """The text with a token in the place of each value, and how many values there were."""
+        count = 0
 
         def pseudonym(m: re.Match[str]) -> str:
+            nonlocal count
             group = _value(m)
             if not self.valid(m.group(group)):
                 return m.group()
+            count += 1
             start, end = m.start(group) - m.start(), m.end(group) - m.start()
             return m.group()[:start] + self.token(m.group(group), secret) + m.group()[end:]
 
+        return self._bounded().sub(pseudonym, text), count
+
+    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
         def batch(values: pl.Series) -> pl.Series:
             hits = self.suspects(values)
             if not len(hits):
                 return values
-            changed = [bounded.sub(pseudonym, v) for v in values.gather(hits).to_list()]
+            changed = [self.replaced(v, secret)[0] for v in values.gather(hits).to_list()]
             return values.clone().scatter(hits, pl.Series(changed, dtype=pl.String))
 
         return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
+
+
+@cache
+def _between(pattern: str, before: tuple[str, ...], after: str) -> re.Pattern[str]:
+    """The pattern between what may stand before and after it."""
+    # A tool result is often JSON as text: in `\n010-…` and `\u003ca@b.c` the letters belong to the escape, not to the
+    # value, and a value that swallowed them would leave broken JSON behind.
+    escape = r"(?:[nrtbf]|u[0-9A-Fa-f]{4})"
+    free = "".join(f"(?<!{unwanted})" for unwanted in before)
+    start = rf"(?:(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{{4}})|{free}(?!(?<=\\){escape}))"
+    return re.compile(rf"{start}(?:{pattern})(?!{after})")
 
 
 def _value(m: re.Match[str]) -> str | int:
@@ -294,6 +308,13 @@ class Unjudged(Threshold, frozen=True):
     """A check that a trial cannot judge. No recipe says so; it is no success and no failure."""
 
 
+class Undeclared(Threshold, frozen=True):
+    """A check of what the recipe has not declared. It is no success and no failure, and says what is missing."""
+
+    missing: str
+    """What is to be declared, such as `[purpose]`."""
+
+
 class Split(BaseModel, frozen=True, extra="forbid"):
     """How a set is divided. Rows that share any of `by` are always on one side."""
 
@@ -308,6 +329,11 @@ class Formed(NamedTuple):
     prompt: Sequence[Mapping[str, Any]] = ()
     completion: Sequence[Mapping[str, Any]] = ()
     reasons: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = {}
+    """Further columns of sets.EXAMPLES that the kind fills: `licence`, `step_labels`."""
+    task: str | None = None
+    """What it is done for: of the examples with one task the one of least `cost` is taken. None where none is compared."""
+    cost: tuple[float, ...] = ()
 
 
 class SetKind(Operator, frozen=True):
@@ -324,9 +350,20 @@ class SetKind(Operator, frozen=True):
     """Which of the examples there are shall be in it, before the mix is drawn: `prune`, `top`, `importance`, `diverse`."""
     mix: Mix = {}
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
+    follow: dict[str, Follow] = {}
+    """axis -> what its shares follow: usage, a reference, declared shares, or a blend; it is an axis of the mix like the others."""
+    max_copies: int = Field(default=1, ge=1)
+    """How often a row may be there where its cell is short; 1: nothing is repeated."""
     split: Split = Split()
-    template: Literal["chatml", "llama3", "gemma", "mistral"] | None = None
-    """The chat template of the model to be trained; a release then proves that training learns every reply and nothing else."""
+    template: str | None = None
+    """The chat template of the model to be trained: the name of one that comes with flywheel, or a file. A check then proves, in
+    tokens, that training learns every reply with its end of turn and nothing else."""
+    tokenizer: str | None = None
+    """Folder of the tokenizer of the model to be trained; without it, the small one that comes with flywheel."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of an example that are trained on."""
+    serving: str | None = None
+    """What the model is served with: a chat template, or prompts logged as they were rendered."""
     export: tuple[str, ...] = ()
     """Formats to write; the first lies at the top of the export folder, each further one in a folder of its name."""
     promote: Literal["on_build", "by_hand"] = "on_build"
@@ -334,8 +371,26 @@ class SetKind(Operator, frozen=True):
     check: dict[str, Threshold] = {}
     """Bounds for the checks of this set."""
 
+    _folder: Path = PrivateAttr(default=Path())
+
     absent: ClassVar[str] = "not_eligible"
     """The reason given for a row of the pool that `pick` does not mention."""
+
+    def located(self, folder: Path) -> "SetKind":
+        """The same set, knowing the folder of the recipe: files that it names lie there."""
+        moved = self.model_copy()
+        moved._folder = folder
+        return moved
+
+    def at(self, file: str) -> Path:
+        """Where a file that the set names lies."""
+        return self._folder / file
+
+    def chat_format(self) -> "ChatFormat | None":
+        """The template and tokenizer of the model to be trained, where the set names one. Raises a `FlywheelError` with the cure."""
+        from flywheel.formats.chat_format import chat_format
+
+        return chat_format(self.template, self.tokenizer, self.max_tokens, self._folder)
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         """Examples without text, and the rows that give none.
@@ -346,9 +401,23 @@ class SetKind(Operator, frozen=True):
         """
         raise NotImplementedError
 
+    def value_of(self, name: str) -> pl.Expr:
+        """The value of an axis of the mix, under the name it has there."""
+        follow = self.follow.get(name)
+        return axis(name) if follow is None else follow.under(axis(name)).alias(name)
+
+    @property
+    def measures_usage(self) -> bool:
+        """Whether its mix follows, or is compared with, what the logs hold."""
+        return any(f.usage is not None for f in self.follow.values())
+
     def sketched(self) -> bool:
         """Whether its selection reads the sketches of near duplicates."""
         return self.select is not None and self.select.sketched()
+
+    def whole_sessions(self) -> bool:
+        """Whether the turns of one session become one example, in which each reply that was picked is learned."""
+        return False
 
     def forms(self) -> bool:
         """Whether `form` is asked. It costs reading the text of every row picked, not only of those in the set."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from flywheel.errors import UnaccountedRows
 from flywheel.records import canonical, short_hash
 
-ENGINE = "2"
+ENGINE = "3"
 """Version of the engine's own meaning: raised when a stage computes something else from the same inputs."""
 
 Tables = Mapping[str, pl.DataFrame | pl.LazyFrame]

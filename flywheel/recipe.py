@@ -1,30 +1,33 @@
 """The recipe: the user's whole wish, read from one TOML file and validated before anything runs."""
 
 import keyword
-import math
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from flywheel.choices.active import BATCHES, AnyBatch, Batch
-from flywheel.choices.mix import Mix
-from flywheel.choices.selection import EXAMPLE_NUMBERS, SELECTIONS, Importance
+from flywheel.choices.selection import SELECTIONS
+from flywheel.choices.wishes import follow_faults, review_faults, select_faults, share_faults
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
-from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
+from flywheel.formats.chat_templates import ENDS
+from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold, Undeclared
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
+from flywheel.quality.mixes import undeclared
+from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
+from flywheel.rights.registry import Purpose, RegisteredSource, Registry, TeacherTerms
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
@@ -61,6 +64,12 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     build: Build = Build()
     curate: Curate = Curate()
     policy: Policy = Policy()
+    purpose: Purpose | None = None
+    """What the sets are for; without it licences and terms are told, and not judged."""
+    source: tuple[RegisteredSource, ...] = ()
+    """Where rows come from, under which licence."""
+    teacher: tuple[TeacherTerms, ...] = ()
+    """What the makers of models allow, where it is another than the bundled list says."""
     signal: tuple[AnySignal, ...] = ()
     """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
@@ -130,6 +139,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         return self.model_copy(update={"signal": signals})
 
     @property
+    def rights(self) -> Registry:
+        """Sources, teachers and purpose."""
+        return Registry(purpose=self.purpose, sources=self.source, teachers=self.teacher)
+
+    @property
     def reviews(self) -> tuple[Batch, ...]:
         """The batches for the review queue."""
         return self.review
@@ -155,7 +169,11 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeInvalid(f"the recipe {path} is not UTF-8 text (byte {e.start}). Save it as UTF-8.") from None
     recipe = parse_recipe(text, str(path))
     folder = path.resolve().parent  # the recipe of a trial is a link to that of its home
-    recipe = recipe.model_copy(update={"signal": tuple(s.located(folder) for s in recipe.signal)})
+    moved = {
+        "signal": tuple(s.located(folder) for s in recipe.signal),
+        "set": tuple(s.located(folder) for s in recipe.set),
+    }
+    recipe = recipe.model_copy(update=moved)
     recipe.overlap.read()
     if recipe.similarity:
         recipe.similarity.read()
@@ -193,12 +211,30 @@ def _declared_off(recipe: Recipe) -> Recipe:
     policy = recipe.policy
     needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
     empty = [name for name, there in needed if not there]
-    sets = tuple(s.model_copy(update={"check": dict.fromkeys(empty, off) | s.check}) for s in recipe.set)
+    unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe)
+    sets = tuple(
+        s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | undeclared(s) | s.check})
+        for s in recipe.set
+    )
     check = dict(recipe.check)
     for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
         if not there:
             check[asset] = {name: off} | check.get(asset, {})
     return recipe.model_copy(update={"set": sets, "check": check})
+
+
+def _undeclared_rights(recipe: Recipe) -> dict[str, Threshold]:
+    """Checks of rights, off where the recipe does not say what they need; what is unknown warns where it says so."""
+    off = Undeclared(severity="off", missing="[purpose]")
+    judged = ("licences_permit_the_purpose", "teachers_permit_the_purpose", "rights_are_known")
+    found: dict[str, Threshold] = {}
+    if recipe.purpose is None:
+        found = dict.fromkeys(judged, off)
+        if not recipe.source:
+            found["every_source_is_registered"] = Undeclared(severity="off", missing="[[source]] and no [purpose]")
+    elif recipe.purpose.unknown == "warn":
+        found["rights_are_known"] = Threshold(severity="warn")
+    return found
 
 
 RESERVED = (
@@ -248,6 +284,7 @@ def _faults(recipe: Recipe) -> list[str]:
             'curate.max_passage_share needs the signal shared_passages. Add it: [[signal]] use = "shared_passages".'
         )
     faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
+    faults += recipe.rights.faults()
     if recipe.curate.max_anomaly is not None and "anomaly_score" not in given:
         faults.append('curate.max_anomaly needs the signal anomaly. Add it: [[signal]] use = "anomaly".')
     if recipe.curate.semantic and "semantic_group" not in given:
@@ -262,7 +299,7 @@ def _faults(recipe: Recipe) -> list[str]:
     ]
     for i, wanted in enumerate(recipe.set):
         faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
-    faults += _review_faults(recipe.review, axes, numbers)
+    faults += review_faults(recipe.review, axes, numbers)
     for asset, bounds in recipe.check.items():
         if asset == "set":
             faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
@@ -318,8 +355,9 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
         yield f'name: "{wanted.name}" is a name that Dagster or Python keeps for itself; choose another.'
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
-    yield from _share_faults("mix", wanted.mix, axes)
-    yield from _select_faults(wanted, axes, numbers)
+    yield from share_faults("mix", wanted.mix, axes)
+    yield from follow_faults(wanted, axes)
+    yield from select_faults(wanted, axes, numbers)
     fits = [form for form, export in EXPORTS.items() if wanted.use in export.takes]
     for form in dict.fromkeys(wanted.export):
         if form not in EXPORTS:
@@ -330,48 +368,18 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
             yield f'export: the format "{form}" is there {wanted.export.count(form)} times; expected once.'
     if not wanted.export:
         yield f"export: names no format; expected at least one of {', '.join(fits)}."
+    named = wanted.template or "chatml"
+    if named not in ENDS and "/" not in named and not named.endswith((".jinja", ".json")):
+        yield f'template: there is no template "{named}".{nearest(named, ENDS)} Expected one of {", ".join(ENDS)}, or a file such as templates/mine.jinja.'
+    for name in unproved(wanted):
+        if (bound := wanted.check.get(name)) and bound.severity != "off":
+            yield f"check.{name}: has nothing to look at. Name a template, and what else it needs: max_tokens, serving."
+    for key in ("max_tokens", "serving"):
+        if getattr(wanted, key) is not None and wanted.template is None and wanted.tokenizer is None:
+            yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
     mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"
-
-
-def _share_faults(where: str, mix: Mix, axes: Sequence[str]) -> Iterator[str]:
-    """Axes there are not, and shares that do not add up."""
-    for axis, shares in mix.items():
-        if axis not in axes:
-            yield f'{where}: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
-        if not math.isclose(total := sum(shares.values()), 1.0, abs_tol=1e-6):
-            yield f"{where}.{axis}: the shares add up to {total:g}; expected 1."
-
-
-def _select_faults(wanted: SetKind, axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
-    """The faults of a set's selection."""
-    select = wanted.select
-    if isinstance(select, Importance):
-        yield from _share_faults("select.target", select.target, axes)
-        for axis in sorted(select.target.keys() & wanted.mix.keys()):
-            yield f"select.target.{axis}: the mix has that axis, too, and would undo the weights; keep one of them."
-    elif select is not None:
-        known = [*numbers, *EXAMPLE_NUMBERS] if select.numbers else sorted({*axes, *numbers})
-        what = "column of numbers" if select.numbers else "column"
-        for column in select.columns():
-            if column not in known:
-                yield f'select: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(sorted(set(known)))}.'
-
-
-def _review_faults(batches: Sequence[Batch], axes: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
-    """Names used twice, and columns there are not."""
-    names = [b.name for b in batches]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        yield f'review: the name "{name}" is used {names.count(name)} times; give each batch its own.'
-    for i, batch in enumerate(batches):
-        for known, what, columns in (
-            (numbers, "column of numbers", batch.columns()),
-            (sorted({*axes, *numbers}), "column", batch.by),
-        ):
-            for column in columns:
-                if column not in known:
-                    yield f'review.{i}.{batch.name}: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(known)}.'
 
 
 def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
@@ -467,7 +475,7 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
             model = SELECTIONS[str(step)]
         elif isinstance(model, type) and issubclass(model, BaseModel) and step in model.model_fields:
             inner = model.model_fields[step].annotation
-            inner = get_args(inner)[-1] if get_origin(inner) is dict else inner
+            inner = next((a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)), inner)
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
         elif (len(loc) > 2 and loc[0] == "check") or "check" in loc:
             model = Threshold

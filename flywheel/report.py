@@ -353,6 +353,26 @@ def cluster_report(found: Fact) -> RenderableType:
     return Group(said, _heading("Largest clusters"), largest, _heading("Before and after, shift in points"), shifts)
 
 
+def rights(purpose: Fact | None, sets: Mapping[str, Sequence[Fact]]) -> RenderableType:
+    """Sources and models of each set, what they stand under, and whether the purpose is permitted."""
+    said = (
+        ", ".join(f"{k}: {plain(v)}" for k, v in purpose.items() if v != "")
+        if purpose
+        else "none declared, so nothing is judged"
+    )
+    parts: list[RenderableType] = [Text(f"Purpose: {said}")]
+    for name, rows in sets.items():
+        found = _table(
+            ("of", False), ("name", False), ("stands under", False), ("verdict", False), ("rows", True), ("why", False)
+        )
+        for row in rows:
+            cells = [Text(plain(row[key])) for key in ("subject", "name", "stands", "verdict")]
+            demands = f" To be done: {row['demands']}." if row["demands"] else ""
+            found.add_row(*cells, f"{row['rows']:,}", Text(plain(row["why"] + demands)))
+        parts += [_heading(name), found]
+    return Group(*parts)
+
+
 def release_table(found: Sequence[Fact]) -> RenderableType:
     """Every released version, and the scores of each."""
     if not found:

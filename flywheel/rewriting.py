@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +116,8 @@ def residue(rows: pl.DataFrame, redactions: Sequence[Redaction], columns: Sequen
         for text in _leaves(name, value):
             times[text] += count
     inner = pl.DataFrame({"text": list(times), "times": list(times.values())}, schema=plain.schema)
-    texts = pl.concat([plain, inner]).group_by("text").agg(pl.col("times").sum())
+    every = pl.concat([plain, inner])
+    texts = every.filter(pl.Series(_suspects(every["text"], redactions))).group_by("text").agg(pl.col("times").sum())
     found = [
         {
             "label": r.label,
@@ -172,31 +174,33 @@ class _Texts:
         known = self.changed[prose]
         edits = [e for e in self.edits if prose or not e.prose_only]
         originals, current = texts, texts.alias("text")
+        last = np.full(len(current), len(edits))
+        """The last edit that changed each text in the round before: those after it have seen it as it is."""
         for _ in range(ROUNDS):
-            moved = np.zeros(len(current), dtype=bool)
+            moved = np.full(len(current), -1)
             suspects = _suspects(current, edits)
-            for edit in edits:
+            for at, edit in enumerate(edits):
+                fresh = moved >= 0
                 # One pass finds the few texts that may hold a value of any kind; what changed since may hold more.
-                these = pl.Series(suspects | moved).arg_true() if isinstance(edit, Redaction) else None
-                some = current if these is None else current.gather(these)
-                after = some.to_frame().select(edit.rewrite(pl.col("text"), self.secret)).to_series()
-                after = after if these is None else current.clone().scatter(these, after)
-                places = current.ne_missing(after)
-                if places.any():
-                    self._note(known, edit, *(s.filter(places).to_list() for s in (originals, current, after)))
-                    moved |= places.to_numpy()
-                    current = after.alias("text")
-            if not moved.any():
+                due = fresh | (last >= at) & suspects if isinstance(edit, Redaction) else fresh | (last >= at)
+                places = pl.Series(due).arg_true()
+                before = current.gather(places)
+                changed, after, counts = _edited(before, edit, self.secret)
+                if len(changed):
+                    places = places.gather(changed)
+                    self._note(known, edit, originals.gather(places), before.gather(changed), after, counts)
+                    moved[places.to_numpy()] = at
+                    current = current.clone().scatter(places, after)
+            again = pl.Series(moved >= 0)
+            if not again.any():
                 return
-            again = pl.Series(moved)
-            originals, current = originals.filter(again), current.filter(again)
+            originals, current, last = originals.filter(again), current.filter(again), moved[moved >= 0]
 
     @staticmethod
-    def _note(known: dict[str, _Change], edit: Edit, originals: list[str], before: list[str], after: list[str]) -> None:
-        for original, was, text in zip(originals, before, after, strict=True):
+    def _note(known: dict[str, _Change], edit: Edit, *columns: Iterable[Any]) -> None:
+        for original, was, text, count in zip(*columns, strict=True):
             change = known.setdefault(original, _Change(""))
             change.text = text
-            count = len(edit.find(was)) if isinstance(edit, Redaction) else 1
             earlier = change.made.get(edit.use, (0, len(was), 0, 0))
             saved = earlier[3] + tokens_saved(was, text)
             change.made[edit.use] = (earlier[0] + count, earlier[1], len(text), saved)
@@ -217,7 +221,24 @@ class _Texts:
         return self.of(joined, prose)
 
 
-def _suspects(texts: pl.Series, edits: Sequence[Edit]) -> npt.NDArray[np.bool_]:
+def _edited(texts: pl.Series, edit: Edit, secret: bytes) -> tuple[pl.Series, pl.Series, list[int]]:
+    """The places of the texts that the edit changes, what they become, and how many values were replaced in each."""
+    if isinstance(edit, Redaction):
+        hits = edit.suspects(texts)
+        made = [edit.replaced(text, secret) for text in texts.gather(hits).to_list()]
+        after, counts = pl.Series([text for text, _ in made], dtype=pl.String), [count for _, count in made]
+        differs = texts.gather(hits).ne_missing(after)
+        return (
+            hits.filter(differs),
+            after.filter(differs),
+            [n for n, moved in zip(counts, differs, strict=True) if moved],
+        )
+    after = texts.to_frame("text").select(edit.rewrite(pl.col("text"), secret)).to_series()
+    changed = texts.ne_missing(after).arg_true()
+    return changed, after.gather(changed), [1] * len(changed)
+
+
+def _suspects(texts: pl.Series, edits: Iterable[Edit]) -> npt.NDArray[np.bool_]:
     """Which texts may hold a value of any of the redactions: those in which one of their gates is found."""
     gates = dict.fromkeys(e.gate for e in edits if isinstance(e, Redaction))
     if not gates:

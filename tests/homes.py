@@ -15,6 +15,8 @@ import pytest
 
 from assets.definitions import definitions
 from assets.launch import QUIET
+from checks import assemble
+from flywheel.formats.chat_templates import template
 from flywheel.home import Home
 from flywheel.quality import measures
 from flywheel.quality.targets import TARGETS, Target
@@ -67,14 +69,32 @@ files = ["benchmarks/riddle.jsonl"]
 drop_fields = ["zip_code"]
 [policy.types]
 "metadata.score" = "float"
+[purpose]
+commercial = true
+distributed = false
+competing = false
+[[source]]
+name = "own_users"
+licence = "LicenseRef-own-users"
+restricts = []
+where = { column = "source", operator = "is", value = "openai_chat" }
+[[teacher]]
+models = ["*"]
+terms = "allowed"
 [[set]]
 name = "answers"
 use = "sft"
 export = ["openai"]
+template = "chatml"
+max_tokens = 4096
+serving = "serving"
 [[set]]
 name = "verdicts"
 use = "kto"
 export = ["trl"]
+template = "chatml"
+max_tokens = 4096
+serving = "serving"
 """
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
@@ -134,6 +154,8 @@ def small_home(path: Path, recipe: str = RECIPE, calls: int = 24) -> Home:
     (path / "benchmarks" / "quiz.jsonl").write_text(json.dumps({"question": words(0, "quiz", 24)}) + "\n")
     riddle = {"question": "둘은 다리가 넷이고 셋은 다리가 여섯인 것은 무엇입니까"}
     (path / "benchmarks" / "riddle.jsonl").write_text(json.dumps(riddle) + "\n")
+    (path / "serving").mkdir(exist_ok=True)
+    (path / "serving" / "chat_template.jinja").write_text(template("chatml").source)
     drop(home, "logs/first.jsonl", *[call(n) for n in range(calls)])
     drop(home, "feedback/first.jsonl", *[thumb(n, up=n % 4 == 0) for n in range(0, calls, 2)])
     return home
@@ -172,8 +194,12 @@ def exported(home: Home) -> dict[str, bytes | str]:
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, function: str, metric: str, value: float) -> None:
-    """Let a function of `flywheel.quality.measures` say that a metric has this value, whatever it counts."""
-    counted = getattr(measures, function)
+    """Let a function of `flywheel.quality.measures` say that a metric has this value, whatever it counts.
+
+    "candidate" is everything that is measured of a set.
+    """
+    where, function = (assemble, "measured") if function == "candidate" else (measures, function)
+    counted = getattr(where, function)
 
     def told(*inputs: object) -> pl.DataFrame:
         frame: pl.DataFrame = counted(*inputs)
@@ -181,7 +207,7 @@ def doctor(monkeypatch: pytest.MonkeyPatch, function: str, metric: str, value: f
             value=pl.when(pl.col("metric") == metric).then(pl.lit(float(value))).otherwise("value")
         )
 
-    monkeypatch.setattr(measures, function, told)
+    monkeypatch.setattr(where, function, told)
 
 
 def out_of_bounds(target: Target) -> float:

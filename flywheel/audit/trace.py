@@ -319,7 +319,7 @@ def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str]) -
     chosen = _in(catalog, f"{have} WHERE e.head AND {'e.id' if key == 'id' else 'p.parent_id'} IN", values)
     no = _in(
         catalog,
-        "SELECT * FROM (SELECT set, version, id, reasons, unnest(list_distinct(list_append(coalesce(parents, []), id))) AS of FROM example_rejected WHERE head) WHERE "
+        "SELECT * FROM (SELECT set, version, id, reasons, instead, unnest(list_distinct(list_append(coalesce(parents, []), id))) AS of FROM example_rejected WHERE head) WHERE "
         + ("id IN" if key == "id" else "of IN"),
         values,
     )
@@ -336,11 +336,18 @@ def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str]) -
         for n in no:
             if n["set"] == set_name:
                 steps.append(
-                    {"stage": "assemble", "what": f"{set_name}: not taken, {', '.join(n['reasons'])}"}
-                    | n
+                    {
+                        "stage": "assemble",
+                        "what": f"{set_name}: not taken, {', '.join(n['reasons'])}{_kept(n['instead'])}",
+                    }
+                    | {k: v for k, v in n.items() if k != "instead" or v}
                     | {"version": n["version"][:12], "example": n["id"]}
                 )
     return [{k: v for k, v in s.items() if k != "id"} for s in _once(steps)]
+
+
+def _kept(instead: str | None) -> str:
+    return f"; {instead} is kept instead" if instead else ""
 
 
 def _once(steps: list[Fact]) -> list[Fact]:

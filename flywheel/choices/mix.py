@@ -11,10 +11,18 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
+from flywheel.choices.ladder import rungs
+
 Mix = dict[str, dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]]
 """axis -> value -> share."""
 
 REFERENCE_MIXES: Mapping[str, Mapping[str, float]] = {
+    "llama3_pretraining": {
+        "general_knowledge": 0.50,
+        "math_and_reasoning": 0.25,
+        "code": 0.17,
+        "multilingual": 0.08,
+    },
     "llama3_sft": {
         "general_english": 0.5266,
         "reasoning_and_tools": 0.2119,
@@ -30,7 +38,10 @@ REFERENCE_MIXES: Mapping[str, Mapping[str, float]] = {
         "multilingual": 0.0519,
     },
 }
-"""What Llama 3 was finetuned on: a reference to compare with, not a proven optimum."""
+"""What Llama 3 was trained on (The Llama 3 Herd of Models, 2024): a reference to compare with, not a proven optimum."""
+
+RUNGS = 8
+"""Rungs to an octave of the ladder that a draw goes up."""
 
 CELLS = pl.Schema({"cell": pl.String, "wanted": pl.Int64, "available": pl.Int64, "made": pl.Int64})
 
@@ -110,6 +121,17 @@ def crossed(mix: Mix) -> dict[str, float]:
     return {", ".join(name for name, _ in cell): _product([share for _, share in cell]) for cell in cells}
 
 
+def marginals(mix: Mix, rows: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """axis -> value -> rows, of the rows in each cell of the mix."""
+    axes = sorted(mix)
+    sums: dict[str, dict[str, float]] = {a: dict.fromkeys(mix[a], 0.0) for a in axes}
+    for values in product(*[mix[a] for a in axes]):
+        held = rows.get(", ".join(f"{a}={v}" for a, v in zip(axes, values, strict=True)), 0)
+        for a, v in zip(axes, values, strict=True):
+            sums[a][v] += held
+    return sums
+
+
 def _product(shares: list[float]) -> float:
     total = Fraction(1)
     for share in shares:
@@ -122,18 +144,22 @@ def allocate(examples: pl.DataFrame, mix: Mix, size: int | None, seed: int) -> A
 
     `examples`: `id` and one text column for each axis of the mix. `size`: how many are wanted; without it as many as the
     mix allows. A cell that is short gets all there is; the others keep their counts, so a shortfall is seen, not smeared.
-    Where `examples` have a column `place`, each cell is filled in that order, and a hash decides only where it is null.
+    Where `examples` have a column `place`, each cell is filled in that order, and a hash decides only where it is null: the lower
+    ones are taken. Where they have a column `of_day`, the hashes stand on a ladder, and the last rung that is taken is taken a day
+    at a time, the days in the order of a hash of theirs. So one more day takes its own part, and a few days give theirs, or some
+    of it; all others keep what they had. What a day gives is by at most one part in RUNGS more than what any other does.
     """
     shares = crossed(mix)
-    places = pl.col("place") if "place" in examples.columns else pl.lit(None, dtype=pl.Int64)
-    placed = examples.select("id", cell=cell_of(mix), place=places).with_columns(
+    blank = {"place": pl.lit(None, dtype=pl.Int64), "of_day": pl.lit("")}
+    known = [pl.col(c) if c in examples.columns else e.alias(c) for c, e in blank.items()]
+    placed = examples.select("id", *known, cell=cell_of(mix)).with_columns(
         known=pl.col("cell").is_in(list(shares)).fill_null(False)
     )
     have = {cell: int(n) for cell, n in placed.filter("known")["cell"].value_counts().iter_rows()}
     wanted = largest_remainder(_size(have, shares, size), shares)
     ranked = (
-        placed.with_columns(stable_order(placed["id"], f"mix:{seed}"))
-        .sort("place", "order", "id")
+        _turns(placed, seed)
+        .sort("place", "rung", "turn", "order", "id")
         .with_columns(
             rank=pl.int_range(pl.len()).over("cell"),
             limit=pl.col("cell").replace_strict(wanted, default=0, return_dtype=pl.Int64),
@@ -148,6 +174,18 @@ def allocate(examples: pl.DataFrame, mix: Mix, size: int | None, seed: int) -> A
     return Allocation(
         taken.select("id", "cell").sort("id"), left.sort("id"), pl.DataFrame(table, schema=CELLS, orient="row")
     )
+
+
+def _turns(placed: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The rows with `order`, their hash, `rung`, and `turn`, the hash of their day."""
+    days = placed.select(pl.col("of_day").cast(pl.String).fill_null("")).to_series()
+    named = days.unique().sort()
+    turns = dict(zip(named.to_list(), stable_order(named, f"day:{seed}").to_list(), strict=True))
+    ordered = placed.with_columns(stable_order(placed["id"], f"mix:{seed}"))
+    if len(turns) < 2:
+        return ordered.with_columns(rung=pl.lit(0), turn=pl.lit(0))
+    turn = days.replace_strict(turns, return_dtype=pl.UInt64).alias("turn")
+    return ordered.with_columns(rungs(ordered["order"], RUNGS), turn)
 
 
 def cell_of(mix: Mix) -> pl.Expr:

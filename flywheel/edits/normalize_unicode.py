@@ -21,9 +21,13 @@ class NormalizeUnicode(Edit, frozen=True):
     """NFC changes no meaning. NFKC also makes ｆｕｌｌ ｗｉｄｔｈ, ﬁ and ² plain, which may: 2² becomes 22."""
 
     def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
+        return prose.changed_where(text, self._may, self._normal)
+
+    def _may(self, texts: pl.Series) -> pl.Series:
         # Nothing below U+0300 is ever changed by NFC, nothing below U+00A0 by NFKC.
         beyond = r"[^\x00-\x{2ff}]" if self.form == "NFC" else r"[^\x00-\x{9f}]"
-        return prose.changed_where(text, beyond, self._normal)
+        places = prose.foreign(texts).arg_true()
+        return places.filter(texts.gather(places).str.contains(beyond))
 
     def _normal(self, text: str) -> str:
         if unicodedata.is_normalized(self.form, text):

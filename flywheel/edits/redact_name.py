@@ -5,8 +5,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
-import polars as pl
-
 from flywheel.kinds import Redaction
 from flywheel.texts import prose
 
@@ -68,19 +66,12 @@ class RedactName(Redaction, frozen=True):
         names = self._names(text)
         return [m.group() for m in _any_of(names).finditer(text)] if names else []
 
-    def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
-        def batch(values: pl.Series) -> pl.Series:
-            hits = self.suspects(values)
-            changed = [self._replaced(v, secret) for v in values.gather(hits).to_list()]
-            return values.clone().scatter(hits, pl.Series(changed, dtype=pl.String)) if len(hits) else values
-
-        return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
-
-    def _replaced(self, text: str, secret: bytes) -> str:
+    def replaced(self, text: str, secret: bytes) -> tuple[str, int]:
+        count = len(self.find(text))
         # With a name gone the model may see another; each turn takes some away, so it comes to an end.
         while names := self._names(text):
             text = _any_of(names).sub(lambda m: self.token(m.group(), secret), text)
-        return text
+        return text, count
 
     def _names(self, text: str) -> set[str]:
         """The names the model sees outside code and outside the tokens of redactions."""

@@ -30,6 +30,19 @@ _MARKS = (
     ("~~", re.compile(r"~~(?=\S)([^~\n]{1,400})(?<=\S)~~"), r"\1"),
 )
 """What must stand in a text for the expression to find anything, the expression, and what takes its place."""
+_SIGNS = r"(?m)[*_~]|\]\(|^ {0,3}(?:#{1,6}[ \t]|>|-[ \t]*-[ \t]*-)"
+_MARKED = "|".join(
+    (
+        r"(?:^|[^0-9A-Za-z_*)\\]|\\\))\*[^\s*]",
+        r"\*\*[^\s*]",
+        r"(?:^|[^0-9A-Za-z_\\/])_[^\s_]",
+        r"(?:^|[^0-9A-Za-z_])__\S",
+        r"~~\S",
+        r"\]\([^()\s]",
+        r"(?m:^|[`~$)\]]) {0,3}(?:#{1,6}[ \t]|>|[*_-][ \t]*[*_-][ \t]*[*_-])",
+    )
+)
+"""How each mark begins, at the start of a text or of a line, or after code or a formula: a sign alone is mostly none."""
 _RULE = re.compile(r"[*_-][ \t]*[*_-][ \t]*[*_-]")
 
 
@@ -44,8 +57,11 @@ class StripMarkdown(Edit, frozen=True):
     prose_only: ClassVar[bool] = True
 
     def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
-        marks = r"(?m)[*_~]|\]\(|^ {0,3}(?:#{1,6}[ \t]|>|-[ \t]*-[ \t]*-)"
-        return prose.changed_where(text, marks, lambda t: prose.outside_code(t, _plain))
+        return prose.changed_where(text, lambda texts: prose.holding(texts, _SIGNS, _MARKED), _stripped)
+
+
+def _stripped(text: str) -> str:
+    return prose.outside_code(text, _plain)
 
 
 def _plain(text: str) -> str:

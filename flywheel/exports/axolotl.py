@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports.together import plain_losses, plain_message
-from flywheel.formats.messages import Message, images, text_of, tools_of
+from flywheel.formats.messages import Message, images, learned_prompt, text_of, tools_of
 from flywheel.formats.training_lines import (
     ChatMessage,
     JsonObject,
@@ -34,7 +34,7 @@ TEXT = {"type": "completion", "field": "text"}
 
 
 class Axolotl(Export):
-    """Lines with `train` on each message: only the completion is learned. Arguments and parameters are JSON strings, so
+    """Lines with `train` on each message: the completion is learned, and what else of a whole session is. Arguments and parameters are JSON strings, so
     that rows with different ones load together. Reasoning is `reasoning_content`."""
 
     use: Literal["axolotl"] = "axolotl"
@@ -52,7 +52,7 @@ class Axolotl(Export):
             if len(completion) != 1 or len(rejected) != 1:
                 raise Unreadable("reply_is_several_messages")
             return {"messages": prompt, "chosen": completion[0], "rejected": rejected[0], **tools}
-        trained = [{**m, "train": False} for m in prompt]
+        trained = [{**m, "train": kept} for m, kept in zip(prompt, learned_prompt(example), strict=True)]
         trained += [{**m, "train": m["role"] == "assistant"} for m in completion]
         return {"messages": trained, **tools}
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.together import Dialogue, Pair, plain_losses, plain_message, preference_line
-from flywheel.formats.messages import tools_of, weighted
+from flywheel.formats.messages import tools_of, weighted_messages
 from flywheel.formats.training_lines import Line, line_fault, read_lines
 from flywheel.kinds import Export
 
@@ -26,7 +26,7 @@ class Fireworks(Export):
         offered = {"tools": tools} if (tools := tools_of(example)) else {}
         if example["kind"] == "preference":
             return preference_line(prompt, completion, [plain_message(m) for m in example["rejected"]], offered)
-        return {"messages": [*(weighted(m, 0) for m in prompt), *(weighted(m, 1) for m in completion)], **offered}
+        return {"messages": weighted_messages(example, prompt, completion), **offered}
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         return plain_losses(example)

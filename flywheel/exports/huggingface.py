@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid
-from flywheel.formats.messages import calls_of, every_message, lost_fields, text_of, tools_of
+from flywheel.formats.messages import calls_of, every_message, learned_replies, lost_fields, text_of, tools_of
 from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
 from flywheel.kinds import Export
 
@@ -68,7 +68,7 @@ class HuggingFace(Export):
         return {"prompt": prompt, "completion": completion, **beside}
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
-        lost = lost_fields(example, "extra")
+        lost = lost_fields(example, "extra") | learned_replies(example)
         return sorted(lost | {"refusal as such" for m in every_message(example) if m["refusal"] is not None})
 
     def file(self, split: str) -> str:

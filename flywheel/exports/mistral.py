@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.together import Dialogue, plain_losses, plain_message
-from flywheel.formats.messages import Message, images, tools_of, weighted
+from flywheel.formats.messages import Message, images, tools_of, weighted_messages
 from flywheel.formats.training_lines import Line, line_fault, read_lines
 from flywheel.kinds import Export
 from flywheel.records import short_hash
@@ -29,7 +29,7 @@ class Mistral(Export):
         if any(images(m) for m in prompt):
             raise Unreadable("images")
         short = short_ids([*prompt, *completion])
-        line = [*(weighted(m, 0) for m in prompt), *(weighted(m, 1) for m in completion)]
+        line = weighted_messages(example, prompt, completion)
         offered = {"tools": tools} if (tools := tools_of(example)) else {}
         return {"messages": [_renamed(m, short) for m in line], **offered}
 

@@ -10,15 +10,15 @@ from typing_extensions import TypedDict
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.formats.limits import limits
-from flywheel.formats.messages import Message, chat_message, images, tools_of, weighted
+from flywheel.formats.messages import Message, chat_message, images, tools_of, weighted_messages
 from flywheel.kinds import Export
 
 
 class OpenAI(Export):
     """Lines for OpenAI's fine-tuning and the services that took over its format.
 
-    In a supervised line every earlier assistant turn has weight 0 and the completion weight 1, so that only the reply this
-    row stands for is learned. Argument strings of tool calls are exactly what the model wrote.
+    In a supervised line the completion has weight 1 and every earlier assistant turn weight 0, unless the example is a whole
+    session and that turn is learned, too. Argument strings of tool calls are exactly what the model wrote.
     """
 
     use: Literal["openai"] = "openai"
@@ -40,8 +40,7 @@ class OpenAI(Export):
                 "preferred_output": completion,
                 "non_preferred_output": rejected,
             }
-        learned = [weighted(m, 0) for m in prompt] + [weighted(m, 1) for m in completion]
-        return {"messages": learned, **tools}
+        return {"messages": weighted_messages(example, prompt, completion), **tools}
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         messages = [*example["prompt"], *example["completion"], *(example["rejected"] or ())]

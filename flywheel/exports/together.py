@@ -15,7 +15,7 @@ from flywheel.formats.messages import (
     lost_fields,
     text_of,
     tools_of,
-    weighted,
+    weighted_messages,
 )
 from flywheel.formats.training_lines import (
     ChatMessage,
@@ -50,7 +50,7 @@ class Together(Export):
         if example["kind"] == "preference":
             rejected = [plain_message(m) for m in example["rejected"]]
             return preference_line(prompt, completion, rejected, offered)
-        return {"messages": [*(weighted(m, 0) for m in prompt), *(weighted(m, 1) for m in completion)], **offered}
+        return {"messages": weighted_messages(example, prompt, completion), **offered}
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         return plain_losses(example)

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
-from flywheel.formats.messages import Message, call_names, calls_of, every_message, text_of, tools_of
+from flywheel.formats.messages import Message, call_names, calls_of, every_message, learned_replies, text_of, tools_of
 from flywheel.formats.training_lines import Representatives
 from flywheel.kinds import Export
 
@@ -47,7 +47,7 @@ class Trl(Export):
         lost = {"extra" for m in messages if m["extra"] is not None}
         lost |= {"refusal as such" for m in messages if m["refusal"] is not None}
         lost |= {"name" for m in messages if m["name"] is not None and m["role"] != "tool"}
-        return sorted(lost)
+        return sorted(lost | learned_replies(example))
 
     @staticmethod
     def reader() -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flywheel import plots
 from flywheel.quality.scorecard import scorecard
 
 SIZES = (
@@ -28,17 +29,19 @@ ABOUT = {
 def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Markdown with the front matter that dataset tools read.
 
-    `facts`: `source`, `model`, `language` (value -> conversations), `first_day`, `last_day`, `licences` (source -> SPDX
-    expression), `waterfall` (see there), `results` (see `with_results`); any may be missing. Values from logs are escaped: they are not ours.
+    `facts`: `source`, `model`, `language` (value -> conversations), `first_day`, `last_day`, `waterfall` (see there), `results`
+    (see `with_results`); any may be missing. Values from logs are escaped: they are not ours.
     """
     sections = [
         _front(manifest, facts),
         f"# {manifest['set']}\n\n{ABOUT.get(manifest['kind'], '')} Version `{manifest['version']}`, made by flywheel from production logs and feedback.",
         _contents(manifest),
         _origin(manifest, facts),
+        _rights(manifest),
         _made(manifest),
         _left_out(facts),
         _cells(manifest),
+        _mix(manifest),
         _selection(manifest),
         _checks(manifest),
         _limits(manifest),
@@ -69,7 +72,7 @@ def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     lines = [
         "---",
         f"pretty_name: {_json(manifest['set'])}",
-        *_licence(facts),
+        *_licence(manifest),
         *([f"language: {_json(languages)}"] if languages else []),
         "source_datasets: [original]",
         f"size_categories: [{_json(size)}]",
@@ -94,12 +97,12 @@ def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     return "\n".join([line for line in lines if line != "configs:" or any(manifest["lines"].values())] + ["---"])
 
 
-def _licence(facts: Mapping[str, Any]) -> list[str]:
+def _licence(manifest: Mapping[str, Any]) -> list[str]:
     """The licence: that of the sources where it is known of all of them and is one, else what is true instead."""
-    known = facts.get("licences", {})
-    sources = facts.get("source", {})
-    names = sorted(set(known.values()))
-    if not names or any(s not in known for s in sources):
+    rights = manifest.get("rights") or {"licences": {}, "table": ()}
+    sources = [row["name"] for row in rights["table"] if row["subject"] == "licence"]
+    names = sorted({rights["licences"].get(source, "unknown") for source in sources})
+    if not names or "unknown" in names:
         return ["license: unknown"]
     return (
         [f"license: {_json(names[0].lower())}"]
@@ -126,14 +129,27 @@ def _origin(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     for what, title in (("source", "Sources"), ("model", "Replies written by"), ("language", "Languages")):
         if counted := facts.get(what):
             lines.append(f"- {title}: " + ", ".join(f"{_plain(v)} ({n:,})" for v, n in counted.items()) + ".")
-    known = facts.get("licences", {})
-    for source in facts.get("source", {}):
-        lines.append(
-            f"- Licence of {_plain(source)}: {_plain(known.get(source, 'not declared; the content is that of your own users'))}."
-        )
+    if not manifest.get("rights"):
+        lines.append("- Licences: not declared; the content is that of your own users.")
     if manifest["raw_files"]:
         lines.append(f"- Raw files: {len(manifest['raw_files']):,}, named by their SHA-256 in `manifest.json`.")
     return "## Where it comes from\n\n" + "\n".join(lines) if lines else ""
+
+
+def _rights(manifest: Mapping[str, Any]) -> str:
+    """Licences of the sources and terms of the models, held against the purpose."""
+    if not (rights := manifest.get("rights")):
+        return ""
+    purpose = rights["purpose"]
+    said = ", ".join(f"{k}: {_plain(v)}" for k, v in purpose.items() if v != "") if purpose else "none declared"
+    rows = [
+        [_plain(row[k]) for k in ("subject", "name", "stands", "verdict", "rows", "why")] for row in rights["table"]
+    ]
+    demands = sorted({f"- {_plain(row['demands'])}." for row in rights["table"] if row["demands"]})
+    text = f"## Licences and terms\n\nPurpose: {said}.\n\n" + _table(
+        ["of", "name", "stands under", "verdict", "rows", "why"], rows
+    )
+    return text + ("\n\nTo be done where it is distributed:\n\n" + "\n".join(demands) if demands else "")
 
 
 def _made(manifest: Mapping[str, Any]) -> str:
@@ -177,6 +193,36 @@ def _cells(manifest: Mapping[str, Any]) -> str:
             f"and undesirable_weight = {labels['undesirable_weight']:g} both sides count the same."
         )
     return text
+
+
+def _mix(manifest: Mapping[str, Any]) -> str:
+    """The rows of each cell against the target, drawn; and what the shares of an axis follow."""
+    notes = manifest["notes"]
+    cells = notes.get("cells", ())
+    parts = []
+    if len(cells) > 1:
+        names = [", ".join(p.partition("=")[2] or p for p in c["cell"].split(", ")) for c in cells]
+        drawn = zip(names, [float(c["made"]) for c in cells], strict=True)
+        parts.append(plots.bars(list(drawn), [float(c["wanted"]) for c in cells]))
+    for axis, told in notes.get("follow", {}).items():
+        columns = {"target": told["shares"]}
+        if "declared" in told:
+            columns["declared"] = told["declared"]
+        if "reference" in told:
+            columns[f"reference {told['reference']['name']}"] = told["reference"]["shares"]
+        if usage := told.get("usage"):
+            columns[f"usage, {usage['n']:,} {usage['weight']}, {usage['first']} to {usage['last']}"] = usage["shares"]
+        values = sorted({v for shares in columns.values() for v in shares})
+        rows = [[_plain(v), *(f"{s[v]:.2%}" if v in s else "–" for s in columns.values())] for v in values]
+        blend = ", ".join(f"{w:g} {cause}" for cause, w in told["blend"].items())
+        parts.append(f"`{axis}` follows {blend}.\n\n" + _table([axis, *columns], rows))
+        if "reference" in told:
+            parts.append("A reference is what others used, and no proven optimum.")
+    if copies := notes.get("copies"):
+        parts.append(
+            f"{copies['rows']:,} rows repeat another, each at most {copies['max_copies']} times in all, in training only."
+        )
+    return "## Mix\n\n" + "\n\n".join(p for p in parts if p) if any(parts) else ""
 
 
 def _selection(manifest: Mapping[str, Any]) -> str:

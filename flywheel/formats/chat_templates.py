@@ -1,31 +1,39 @@
-"""Chat templates: messages as the one text a model sees, and the proof that only the right part of it is learned.
+"""Chat templates: messages as the one text a model sees, and what of it is learned.
 
 Templates are jinja, as tokenizers carry them; `{% generation %}` … `{% endgeneration %}` marks what is learned. They are
-rendered in a sandbox: a template may come from anywhere.
+rendered as the library transformers renders them, in the same sandbox (a template may come from anywhere), with one
+difference: a template that asks what day it is fails, because its text would be another one tomorrow.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
-from itertools import pairwise
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
-from jinja2.ext import Extension
+from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flywheel.errors import FlywheelError
 
-Tokenizer = Callable[[str], Sequence[tuple[int, int]]]
-"""A text -> the start and end, in characters, of each of its tokens."""
 Messages = Sequence[Mapping[str, Any]]
+Tools = Sequence[Mapping[str, Any]]
 
 OPEN, CLOSE = "\ue000\ue001\ue000", "\ue000\ue002\ue000"
 """What stands in the rendered text where something learned begins and ends; private characters, refused in messages."""
-ENDS = {"chatml": "<|im_end|>", "llama3": "<|eot_id|>", "gemma": "<end_of_turn>", "mistral": "</s>"}
+ENDS = {
+    "chatml": "<|im_end|>",
+    "qwen2.5": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "llama3.1": "<|eot_id|>",
+    "gemma": "<end_of_turn>",
+    "mistral": "</s>",
+}
+"""Each template that comes with flywheel, and the token that ends a turn in it."""
 
 
 class TemplateInvalid(FlywheelError):
@@ -52,7 +60,10 @@ class ChatTemplate:
 
     name: str
     source: str
-    end_of_turn: str
+    end_of_turn: str = ""
+    """"" where it has to be found out: see `ending`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the tokenizer tells its template: `bos_token` and the like."""
 
     @property
     def digest(self) -> str:
@@ -61,32 +72,46 @@ class ChatTemplate:
 
     @cached_property
     def _compiled(self) -> Any:
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation])
-        environment.globals["raise_exception"] = _refuse
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+        )
+        environment.filters["tojson"] = _json
+        environment.globals |= {"raise_exception": _refuse, "strftime_now": _clock}
         try:
             return environment.from_string(self.source)
         except TemplateError as e:
             raise TemplateInvalid(f"the template {self.name} does not parse: {e}. Mend it.") from None
 
-    def render(self, messages: Messages, add_generation_prompt: bool = False) -> tuple[str, list[tuple[int, int]]]:
+    def render(
+        self, messages: Messages, add_generation_prompt: bool = False, tools: Tools | None = None
+    ) -> tuple[str, list[tuple[int, int]]]:
         """The text, and the spans of it that are learned. Raises `TemplateInvalid` where the template refuses."""
         if any(mark in str(m.get("content")) for m in messages for mark in (OPEN, CLOSE)):
             raise TemplateInvalid("a message holds the private characters that mark what is learned. Leave it out.")
-        if any(m.get("tool_calls") for m in messages):
-            raise TemplateInvalid(
-                f"the template {self.name} shows no tool calls, and this set has some. Remove `template` from the set, or leave such rows out."
-            )
+        given = {"messages": messages, "tools": tools or None, "documents": None, **self.variables}
         try:
-            marked = self._compiled.render(messages=messages, add_generation_prompt=add_generation_prompt)
+            marked = self._compiled.render(add_generation_prompt=add_generation_prompt, **given)
         except TemplateError as e:
             raise TemplateInvalid(f"the template {self.name} cannot render these messages: {e}.") from None
-        except (TypeError, ValueError, OverflowError, RecursionError) as e:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as e:
             raise TemplateInvalid(f"the template {self.name} fails on these messages: {type(e).__name__}.") from None
         return _spans(self.name, marked)
 
+    @cached_property
+    def ending(self) -> str:
+        """What ends an assistant's turn: the text declared, else what is learned after the words of a short reply."""
+        if self.end_of_turn:
+            return self.end_of_turn
+        text, spans = self.render(PROBE)
+        learned = text[slice(*spans[-1])] if spans else ""
+        words = PROBE[2]["content"]
+        while words not in learned:  # a part of the reply alone is learned, which a proof will say
+            words = words[1:]
+        return learned.partition(words)[2].strip() if words else learned.strip()
+
 
 def template(name: str) -> ChatTemplate:
-    """One of the templates shipped: chatml (Qwen too), llama3, gemma, mistral."""
+    """One of the templates that come with flywheel: chatml, qwen2.5, llama3, llama3.1, gemma, mistral."""
     if name not in ENDS:
         raise TemplateInvalid(f'there is no template "{name}"; expected one of {", ".join(ENDS)}.')
     source = files("flywheel").joinpath("templates", f"{name}.jinja").read_text("utf-8")
@@ -95,6 +120,21 @@ def template(name: str) -> ChatTemplate:
 
 def _refuse(why: str) -> NoReturn:
     raise TemplateError(why)
+
+
+def _clock(_: str) -> NoReturn:
+    raise TemplateError("it asks what day it is, and its text would be another one tomorrow; write a day into it")
+
+
+def _json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """As transformers has it: jinja's own filter would escape what HTML reserves."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _spans(name: str, marked: str) -> tuple[str, list[tuple[int, int]]]:
@@ -108,81 +148,6 @@ def _spans(name: str, marked: str) -> tuple[str, list[tuple[int, int]]]:
         spans.append((len(text), len(text) + len(learned)))
         text += learned + rest
     return text, spans
-
-
-# --- the proof
-
-
-@dataclass(frozen=True, slots=True)
-class MaskProof:
-    """What was proved over a number of examples."""
-
-    template: str
-    digest: str
-    examples: int
-    tokens: int
-    trained: int
-    longest: int
-    """Tokens of the longest example."""
-
-
-def prove_mask(
-    known: ChatTemplate, tokenizer: Tokenizer, examples: Iterable[Messages], max_tokens: int | None = None
-) -> MaskProof:
-    """Prove that training on these examples learns every reply with its end of turn, and nothing else.
-
-    The replies are looked for in the text itself, apart from the template's tags. Raises `TemplateInvalid`, naming the
-    template, where the mask is all zeros or all ones, lacks a reply or an end of turn, holds anything else, cuts a token
-    in two, or where an example is longer than `max_tokens`.
-    """
-    counted, tokens, trained, longest = 0, 0, 0, 0
-    for counted, messages in enumerate(examples, 1):
-        text, spans = known.render(messages)
-        offsets = [(a, b) for a, b in tokenizer(text) if b > a]
-        mask = [any(a < end and b > start for start, end in spans) for a, b in offsets]
-        if fault := _mask_fault(known, messages, text, spans, offsets, mask):
-            raise TemplateInvalid(f"the template {known.name} trains wrongly on example {counted}: {fault}")
-        if max_tokens is not None and len(offsets) > max_tokens:
-            raise TemplateInvalid(
-                f"example {counted} has {len(offsets):,} tokens under the template {known.name}; at most {max_tokens:,} are "
-                "trained on, and what is cut off is the reply. Lower max_tokens of the filter too_long."
-            )
-        tokens, trained, longest = tokens + len(mask), trained + sum(mask), max(longest, len(mask))
-    return MaskProof(known.name, known.digest, counted, tokens, trained, longest)
-
-
-def _mask_fault(
-    known: ChatTemplate,
-    messages: Messages,
-    text: str,
-    spans: Sequence[tuple[int, int]],
-    offsets: Sequence[tuple[int, int]],
-    mask: Sequence[bool],
-) -> str | None:
-    """What is wrong with the mask of one example, as a sentence."""
-    replies = [str(m["content"]) for m in messages if m["role"] == "assistant"]
-    if not any(mask):
-        return "no token is learned. Put {% generation %} and {% endgeneration %} around the assistant's text."
-    if all(mask):
-        return "every token is learned, the prompt's too. Put the generation tags around the assistant's text only."
-    if not all(b <= c for (_, b), (c, _) in pairwise(offsets)):
-        return "the tokenizer's offsets overlap. Give it one that tells where each token begins and ends."
-    if len(spans) != len(replies):
-        return f"{len(spans)} parts are learned; the conversation has {len(replies)} replies."
-    for (start, end), reply in zip(spans, replies, strict=True):
-        learned = text[start:end]
-        if not learned.endswith(known.end_of_turn):
-            return f"the end of turn {known.end_of_turn!r} is not learned, so the model would not stop. Move it inside the tags."
-        if learned.removesuffix(known.end_of_turn).strip() != reply.strip():
-            return "what is learned is not the assistant's reply. Put the tags around its text and its end of turn."
-        if any(a < edge < b for a, b in offsets for edge in (start, end)):
-            return "a token reaches over the edge of a reply. Put a special token or a newline before it."
-    return None
-
-
-def characters(text: str) -> list[tuple[int, int]]:
-    """The simplest tokenizer: each character is a token. For proofs where the model's own is not at hand."""
-    return [(i, i + 1) for i in range(len(text))]
 
 
 # --- fingerprints
@@ -215,15 +180,3 @@ PROBE = (
     {"role": "user", "content": "Bye"},
 )
 """A conversation that shows every part of a template."""
-
-
-def check_served(known: ChatTemplate, served: ChatTemplate, messages: Messages = PROBE) -> None:
-    """Raise `TemplateInvalid`, with the first differing character, where two templates prompt the model differently."""
-    if known.digest == served.digest:
-        return
-    ours, theirs = (t.render(messages, add_generation_prompt=True)[0] for t in (known, served))
-    if found := first_difference(ours, theirs):
-        raise TemplateInvalid(
-            f"the template {served.name} serves another text than {known.name} trained: character {found.at} is "
-            f"{found.served[:1]!r}, expected {found.trained[:1]!r} (…{found.trained!r}). Serve with the template of the manifest."
-        )

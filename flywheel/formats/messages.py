@@ -51,6 +51,22 @@ def weighted(message: Message, weight: int) -> Message:
     return {**message, "weight": weight} if message["role"] == "assistant" else message
 
 
+def learned_prompt(example: Fields) -> list[bool]:
+    """Of each message of the prompt, whether it is learned, too.
+
+    An example says so in `learned`, a list as long as its prompt, in which only replies of the assistant can be true. It is null
+    where the completion alone is learned, as in every set but one of whole sessions (`turns = "whole"`).
+    """
+    told = example.get("learned")
+    return [False] * len(example["prompt"]) if told is None else list(told)
+
+
+def weighted_messages(example: Fields, prompt: Sequence[Message], completion: Sequence[Message]) -> list[Message]:
+    """The messages of an example, rendered in this order, with weight 1 on what is learned and 0 on the assistant's other turns."""
+    learned = [*map(int, learned_prompt(example)), *(1 for _ in completion)]
+    return [weighted(m, weight) for m, weight in zip((*prompt, *completion), learned, strict=True)]
+
+
 def tools_of(example: Fields) -> list[dict[str, Any]]:
     """The tools offered, as objects; empty where none were."""
     tools = orjson.loads(example["tools"]) if example["tools"] else []
@@ -134,5 +150,11 @@ def lost_fields(example: Fields, *fields: str) -> set[str]:
 
 
 def earlier_replies(example: Fields) -> set[str]:
-    """What formats lose that learn every reply of a conversation alike, where this one has earlier replies."""
-    return {"weight of earlier replies"} if any(m["role"] == "assistant" for m in example["prompt"]) else set()
+    """What formats lose that learn every reply of a conversation alike, where this one has earlier replies that are not learned."""
+    told = zip(example["prompt"], learned_prompt(example), strict=True)
+    return {"weight of earlier replies"} if any(m["role"] == "assistant" and not kept for m, kept in told) else set()
+
+
+def learned_replies(example: Fields) -> set[str]:
+    """What formats lose that learn the completion alone, where an earlier reply is learned, too."""
+    return {"earlier replies that are learned"} if any(learned_prompt(example)) else set()

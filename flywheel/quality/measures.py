@@ -5,19 +5,20 @@ where there is nothing to count, with every segment that is expected. Segment ""
 Counting is done on slim columns; only the measures of text read text, a part at a time.
 """
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from flywheel.formats.mask_proof import Proof
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.logs.reader import whole_files
 from flywheel.protection.forbidden import FREE, forbidden_fields
 from flywheel.protection.policy import NO_POLICY, Policy, type_drift
-from flywheel.quality import leaks
+from flywheel.quality import leaks, mixes
+from flywheel.quality.training import training
 from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
@@ -228,12 +229,13 @@ def candidate(
     overlap: BenchmarkOverlap | None = None,
     policy: Policy = NO_POLICY,
     similarity: BenchmarkSimilarity | None = None,
+    proof: Proof | None = None,
 ) -> pl.DataFrame:
     """Of a candidate set: everything the checks of a set name; of benchmarks, those that `overlap` and `similarity` look for. Parents, groups and cells are counted anew from the pool and
     from the recipe, so that a fault in assembling is seen here and not repeated."""
     n = candidate.count()
     rows = candidate.scan().select(
-        "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal",
+        "id", "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal",
         roles=_roles("prompt") + pl.lit(">") + _roles("completion"),
         empty=_said("completion") == "",
         same=(_said("completion") == _said("rejected")) | pl.col("rejected").is_null(),
@@ -241,7 +243,11 @@ def candidate(
     no = candidate.scan("rejected")
     return _table(
         _unaccounted_examples(rows, no, curated),
-        _mix(wanted, candidate, rows),
+        [
+            row
+            for metric, segment, value, of in mixes.measured(wanted, candidate, rows)
+            for row in _one(metric, value, of, segment)
+        ],
         _leaks(wanted, rows, curated),
         _pii(candidate, redactions),
         _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
@@ -253,12 +259,14 @@ def candidate(
             n,
         ),
         _one("empty_replies", _true(rows["empty"]), n),
-        _one("duplicate_rate", _share(_repeated_examples(rows, curated), n), n),
+        _one("duplicate_rate", _share(_repeated_examples(_once(rows, candidate), curated), n), n),
+        _one("copy_share", _share(n - _once(rows, candidate).height, n), n),
         _one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
         _one("pairs_without_contrast", _true(rows["same"]) if wanted.use == "preference" else 0, n),
         _one("minority_share", _share(min(_true(rows["label"] == side) for side in (True, False)), n), n),
         _one("scores_off_scale", _off_scale(wanted, rows), n),
         _validation(wanted, rows),
+        training(wanted, proof),
         _one("rows", n, n),
         _per("rejected", _reasons(no), candidate.count("rejected")),
         *[_per(f"rows_by_{axis}", _top(rows.lazy(), axis), n) for axis in ("split", "origin", "signal", "label")],
@@ -334,38 +342,6 @@ def _unaccounted_examples(rows: pl.DataFrame, rejected: pl.LazyFrame, curated: S
     return [*_one("unaccounted_rows", sum(found.values()), n), *_per("unaccounted_rows", found, n)]
 
 
-def _mix(wanted: SetKind, candidate: Snapshot, rows: pl.DataFrame) -> list[Row]:
-    """`cell_rows`, `missing_rows`, `share_gap` per cell, and `mix_distance`, the total variation between shares wanted and
-    shares there. What the rows are is counted; how many were wanted of a cell, and were available, is what assembling noted."""
-    n = rows.height
-    noted = {c["cell"]: c for c in candidate.notes.get("cells", ())}
-    shares = _shares(wanted) or {"": 1.0}
-    made = _counts(rows.lazy(), pl.col("cell").fill_null(""))
-    there = dict.fromkeys([*shares, *noted], 0) | made
-    short = {c: max(0.0, float(noted[c]["wanted"] or 0) - there[c]) if c in noted else 0.0 for c in there}
-    total = max(sum(short.values()), (wanted.examples or 0) - n)
-    aim = max(n, wanted.examples or 0, sum(int(c["wanted"] or 0) for c in noted.values()))
-    gaps = {c: abs(shares.get(c, 0.0) - _share(there[c], n)) for c in there}
-    distance = sum(gaps.values()) / 2 if n else (1.0 if wanted.mix else 0.0)
-    return [
-        *_per("cell_rows", there, n),
-        *_one("missing_rows", total, aim),
-        *_per("missing_rows", {c: v for c, v in short.items() if c}, aim),
-        *_one("mix_distance", distance, n),
-        *_per("share_gap", gaps if wanted.mix else {"": 0.0}, n),
-        *_per("share_wanted", shares if wanted.mix else {}, n),
-        *_per("cell_available", {c: float(v.get("available") or 0) for c, v in noted.items()}, n),
-    ]
-
-
-def _shares(wanted: SetKind) -> dict[str, float]:
-    """Every cell of the mix with its share, as the recipe has it: the axes crossed, sorted by name."""
-    axes = [[(f"{a}={value}", share) for value, share in wanted.mix[a].items()] for a in sorted(wanted.mix)]
-    if not axes:
-        return {}
-    return {", ".join(v for v, _ in cell): math.prod(s for _, s in cell) for cell in itertools.product(*axes)}
-
-
 def _leaks(wanted: SetKind, rows: pl.DataFrame, curated: Snapshot) -> list[Row]:
     """`leaking_groups` for each thing the split is made by, and `shared_groups` for the others: groups of the pool, found
     through the parents, with examples on both sides."""
@@ -388,6 +364,13 @@ def _repeated_examples(rows: pl.DataFrame, curated: Snapshot) -> int:
     pool = curated.scan().select("id", "near_group")
     parents = _parents(rows).select("id").unique().lazy().join(pool, on="id", how="inner")
     return _repeats(rows.lazy(), "digest") + _repeats(parents, "near_group")
+
+
+def _once(rows: pl.DataFrame, candidate: Snapshot) -> pl.DataFrame:
+    """The rows without the copies that the recipe allows."""
+    if "copies" not in candidate.schemas:
+        return rows
+    return rows.join(candidate.scan("copies").select("id").collect(), on="id", how="anti")
 
 
 def _pii(dataset: Snapshot, redactions: Sequence[Redaction]) -> list[Row]:

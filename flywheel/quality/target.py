@@ -26,6 +26,8 @@ class Target:
     severity: Severity = "error"
     proportion: bool = False
     """Whether the value is a share of the n things it was taken over, so that a small n makes it uncertain."""
+    difference: bool = False
+    """Whether the value is how far a share, or a whole distribution, of n things is from another that is known."""
     confidence: float | None = None
     """How sure it must be that the bound is broken; None where any value beyond it fails."""
     kinds: tuple[str, ...] = ()
@@ -38,11 +40,21 @@ class Target:
         """Whether a failure stops what is downstream."""
         return self.severity == "error"
 
+    @property
+    def banded(self) -> bool:
+        """Whether a small n makes the value uncertain."""
+        return self.proportion or self.difference
+
     def interval(self, value: float, n: int) -> tuple[float, float]:
-        """Wilson's interval around a share of n; the share itself where there is no band. 1.9% and 2.1% of 500 are one finding."""
-        if not self.proportion or not self.confidence or n <= 0 or not 0.0 <= value <= 1.0:
+        """Wilson's interval around a share of n; the share itself where there is no band. 1.9% and 2.1% of 500 are one finding.
+
+        A total variation is the share of one set of values less a known number, so its error is that of a share: 1/(2√n) at most.
+        """
+        if not self.banded or not self.confidence or n <= 0 or not 0.0 <= value <= 1.0:
             return value, value
         z = NormalDist().inv_cdf((1 + self.confidence) / 2)
+        if self.difference:
+            return max(0.0, value - z / (2 * math.sqrt(n))), min(1.0, value + z / (2 * math.sqrt(n)))
         middle = (value + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
         return min(value, middle - half), max(value, middle + half)

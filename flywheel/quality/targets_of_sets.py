@@ -1,6 +1,7 @@
 """The checks of sets, and those that stages before them share."""
 
 from flywheel.quality.target import Target
+from flywheel.quality.training import TRAINING
 
 SURE = 0.95
 """How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
@@ -48,6 +49,29 @@ SETS = (
         says="total variation {value} between the mix wanted and the mix of {n} rows",
         next_step="Bring more logs of the short cells, or change the mix.",
         max=0.05,
+        difference=True,
+    ),
+    Target(
+        name="mix_follows_usage",
+        metric="usage_distance",
+        unit="distance",
+        says="total variation {value} between the set and the usage measured in the logs, over {n} of them",
+        next_step="Draw the axis by usage ([set.follow.AXIS] blend), bring logs of what is short, or raise the bound.",
+        max=0.05,
+        severity="warn",
+        difference=True,
+        confidence=SURE,
+    ),
+    Target(
+        name="mix_is_near_reference",
+        metric="reference_distance",
+        unit="distance",
+        says="total variation {value} between {n} rows and a reference mix, which is what others used and no proven optimum",
+        next_step="Bring logs of what is short, or raise the bound: a reference is there to compare with.",
+        max=0.2,
+        severity="warn",
+        difference=True,
+        confidence=SURE,
     ),
     Target(
         name="every_share_meets_target",
@@ -57,13 +81,16 @@ SETS = (
         next_step="Bring more logs of that cell, or change its share.",
         max=0.05,
         severity="warn",
+        difference=True,
+        confidence=SURE,
     ),
     Target(
         name="every_cell_is_covered",
         metric="cell_rows",
         unit="count",
         says="{value} of {n} rows in the smallest cell",
-        next_step="Bring logs of that cell, or lower the floor with [set.check.every_cell_is_covered] min.",
+        next_step="Bring logs of that cell, take it out of the mix, or lower the floor with [set.check.every_cell_is_covered] min. "
+        "Without `examples` a set is only as large as its scarcest cell allows.",
         min=1,
     ),
     Target(
@@ -118,6 +145,17 @@ SETS = (
         max=0.02,
     ),
     Target(
+        name="copies_are_few",
+        metric="copy_share",
+        unit="share",
+        proportion=True,
+        says="{value} of {n} rows that repeat another because its cell is short",
+        next_step="Bring more logs of the short cells, lower `max_copies`, or ask for fewer examples.",
+        max=0.2,
+        severity="warn",
+        confidence=SURE,
+    ),
+    Target(
         name="synthetic_share_is_within_limit",
         metric="synthetic_share",
         unit="share",
@@ -125,6 +163,38 @@ SETS = (
         says="{value} of {n} rows written by synthesis",
         next_step="Bring more logged rows, or lower the share of synthesis.",
         max=0.5,
+    ),
+    Target(
+        name="every_source_is_registered",
+        metric="unregistered_rows",
+        unit="count",
+        says="{value} of {n} rows made of rows of no registered source",
+        next_step='Register it: a [[source]] table with its licence, or licence = "unknown". See flywheel rights.',
+        max=0,
+    ),
+    Target(
+        name="licences_permit_the_purpose",
+        metric="rows_forbidden_by_licence",
+        unit="count",
+        says="{value} of {n} rows of a source whose licence forbids the purpose",
+        next_step='Leave that source out with a filter (use = "matches"), or get a licence and write it down. See flywheel rights.',
+        max=0,
+    ),
+    Target(
+        name="teachers_permit_the_purpose",
+        metric="rows_forbidden_by_teacher",
+        unit="count",
+        says="{value} of {n} rows written by a model whose maker forbids the purpose",
+        next_step='Leave that model out with a filter (use = "matches"), or write a permission down in a [[teacher]] table. See flywheel rights.',
+        max=0,
+    ),
+    Target(
+        name="rights_are_known",
+        metric="rows_of_unknown_rights",
+        unit="count",
+        says="{value} of {n} rows whose licence or teacher's terms nobody has said",
+        next_step='Find out, and write it down in a [[source]] or [[teacher]] table; or say unknown = "warn" in [purpose].',
+        max=0,
     ),
     Target(
         name="every_pair_has_contrast",
@@ -165,4 +235,5 @@ SETS = (
         max=0.05,
         severity="warn",
     ),
+    *TRAINING,
 )

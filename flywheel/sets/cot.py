@@ -104,7 +104,7 @@ def found_at(metadata: str | None, path: str) -> str | None:
         return None
     for step in path.split("."):
         place = place.get(step) if isinstance(place, dict) else None
-    return None if place is None or isinstance(place, dict | list | bool) else str(place)
+    return None if place is None or isinstance(place, dict | list) else str(place)
 
 
 def _words(text: str) -> list[str]:

@@ -34,6 +34,10 @@ class Sft(SetKind):
     system_template: str = ""
     """The short instruction in their place; `{app}`, `{prompt_name}`, `{prompt_version}`, `{model}` stand for the row's."""
 
+    turns: Literal["each", "whole"] = "each"
+    """`each`: every reply is an example of its own, and earlier replies in its prompt are not learned. `whole`: the turns of a
+    session are one example, in which every reply worth imitating is learned and the others (those with a thumb down, too) are not."""
+
     absent: ClassVar[str] = "not_eligible"
 
     @model_validator(mode="after")
@@ -44,6 +48,9 @@ class Sft(SetKind):
         if (self.system == "template") != bool(self.system_template.strip()):
             raise ValueError('system = "template" and system_template go together; give both or neither')
         return self
+
+    def whole_sessions(self) -> bool:
+        return self.turns == "whole"
 
     def forms(self) -> bool:
         return self.system != "keep"
@@ -71,6 +78,8 @@ class Sft(SetKind):
         )
         sign = pl.when("corrected").then("corrected_by").when(self.require_feedback & approved).then(pl.lit("approval"))
         faults = pl.when(~pl.col("corrected")).then("undesired").fill_null([])
+        if self.turns == "whole":
+            faults = pl.when((pl.col("thumb") < 0) & ~pl.col("corrected")).then(_disliked()).otherwise(faults)
         unknown = pl.when(~pl.col("corrected") & self.require_feedback & ~approved).then(["no_approval"]).otherwise([])
         rows = (
             pool.select("id", "undesired")
@@ -90,3 +99,8 @@ class Sft(SetKind):
         )
         picked: pl.DataFrame = conform(rows, PICKED).sort("id").collect()
         return picked
+
+
+def _disliked() -> pl.Expr:
+    """The reasons of a reply with a thumb down, whether or not a filter gave that one."""
+    return pl.col("undesired").fill_null([]).list.set_union(["disliked"]).list.sort()

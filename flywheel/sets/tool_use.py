@@ -10,7 +10,20 @@ from flywheel.errors import Unreadable
 from flywheel.formats.messages import calls_of, functions_of
 from flywheel.formats.tool_schemas import faults
 from flywheel.kinds import Formed, SetKind
+from flywheel.records import message_digest
+from flywheel.sets.cot import found_at
 from flywheel.sets.sft import Sft
+
+ORIGINS = {
+    "logged": "observed",
+    "observed": "observed",
+    "demonstrated": "self_reported",
+    "self_reported": "self_reported",
+    "synthesized": "synthetic",
+    "distilled": "synthetic",
+    "augmented": "synthetic",
+}
+"""How a row came about -> what a trajectory of it is: seen as it happened, told by a person, or made up."""
 
 
 class ToolUse(SetKind):
@@ -20,17 +33,37 @@ class ToolUse(SetKind):
     as NO_TOOLS, NO_TOOL_CALL, UNFINISHED (the reply is itself a call), UNKNOWN_TOOL, ARGS_SCHEMA (arguments are no JSON
     object, or break the tool's JSON Schema), TOOL_SCHEMA (that schema cannot be used), ORPHAN_TOOL_ID (a result answers no
     open call, or two calls share an id) and UNANSWERED_CALL.
+
+    What a person would do is not always what a model does best: of the verified trajectories of one task the one with the fewest
+    calls (then the fewest characters) is taken, and the others are left out as LONGER_TRAJECTORY, with the one kept instead.
     """
 
     use: Literal["tool_use"] = "tool_use"
     require_feedback: bool = False
     """Take only replies with a sign of approval."""
+    choose: Literal["shortest", "all"] = "shortest"
+    """Of several trajectories of one task, the shortest one or all of them."""
+    task: str | None = None
+    """Where the name of the task stands in the metadata of a call: a key, or a path with dots. Without it, trajectories that answer
+    the very same prompt with the same tools are of one task."""
+    verified: str | None = None
+    """Where the metadata says how it ended, such as `reward`: true, or a number of at least 1, is a success; anything else is
+    left out as UNVERIFIED. Without it, a trajectory that keeps to the tools' schemas counts as verified."""
+    origins: tuple[Literal["observed", "self_reported", "synthetic"], ...] = ("observed", "self_reported", "synthetic")
+    """Which trajectories are taken: seen as they happened (logged), told by a person afterwards, or made up by a generator. Others
+    are left out as OTHER_ORIGIN."""
 
     absent: ClassVar[str] = "not_eligible"
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         plain = Sft(name=self.name, use_corrections=False, require_feedback=self.require_feedback)
-        return plain.pick(pool, labels, comparisons)
+        picked = plain.pick(pool, labels, comparisons)
+        if len(set(self.origins)) == len(set(ORIGINS.values())):
+            return picked
+        of = pool.select("id", kind=pl.col("origin").replace_strict(ORIGINS, default="synthetic")).collect()
+        other = ~picked.join(of, on="id", how="left", maintain_order="left")["kind"].is_in(self.origins)
+        no = pl.col("reasons").list.concat(pl.lit(["OTHER_ORIGIN"]))
+        return picked.with_columns(reasons=pl.when(other).then(no).otherwise("reasons"))
 
     def forms(self) -> bool:
         return True
@@ -55,7 +88,31 @@ class ToolUse(SetKind):
         found = [f for m in messages for f in _call_faults(m, schemas)] + _id_faults(messages)
         found += ["UNFINISHED"] if messages[-1]["tool_calls"] else []
         found += ["NO_PROMPT"] if asked == 0 else []
-        return Formed(reasons=tuple(dict.fromkeys(found))) if found else Formed(messages[:asked], messages[asked:])
+        found += ["UNVERIFIED"] if self.verified and not _succeeded(found_at(row["metadata"], self.verified)) else []
+        if found:
+            return Formed(reasons=tuple(dict.fromkeys(found)))
+        task, cost = self._compared(messages[:asked], messages[asked:], row)
+        return Formed(messages[:asked], messages[asked:], task=task, cost=cost)
+
+    def _compared(
+        self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+    ) -> tuple[str | None, tuple[float, ...]]:
+        """The task, and the calls and characters it took; no task where none are compared."""
+        if self.choose == "all":
+            return None, ()
+        task = f"task {found_at(row['metadata'], self.task)}" if self.task else message_digest(prompt, row["tools"])
+        if task == "task None":
+            return None, ()
+        calls = sum(len(_ids(m["tool_calls"])) for m in completion)
+        return task, (calls, sum(len(m["content"] or "") + len(m["tool_calls"] or "") for m in completion))
+
+
+def _succeeded(outcome: str | None) -> bool:
+    """Whether an outcome, as text, is true or at least 1."""
+    try:
+        return outcome is not None and (outcome.lower() == "true" or float(outcome) >= 1.0)
+    except ValueError:
+        return False
 
 
 def _call_faults(fields: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[str]:

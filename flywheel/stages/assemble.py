@@ -3,35 +3,31 @@
 Who is in the set is decided on slim columns alone; messages are fetched afterwards, day by day, for the rows that are in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import polars as pl
 
-from flywheel.choices.mix import Allocation, allocate, axis
+from flywheel.choices.mix import Allocation, allocate
+from flywheel.choices.oversampling import COPIES, copies_in, oversampled
 from flywheel.choices.selection import SELECTION, Selected, narrowed
 from flywheel.choices.split import KEYS, split
-from flywheel.formats.messages import INSTRUCTIONS
-from flywheel.kinds import Edit, Formed, Redaction, SetKind
+from flywheel.kinds import Edit, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.records import CONVERSATIONS, MESSAGE, MESSAGE_FIELDS, conform, message, message_digest, short_hash
+from flywheel.quality.mixes import followed
+from flywheel.records import conform, short_hash
 from flywheel.rewriting import RESIDUE, every_redaction, residue, rewrite_text
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.stages.curate import SHARED_PASSAGES
+from flywheel.stages.forming import in_whole_sessions, parts_of, texts_of, without_form, written
+from flywheel.stages.notes_of_sets import notes
 from flywheel.storage.snapshots import Snapshot, StoredPart
-from flywheel.workers import one_by_one, side_by_side
 
 STRINGS = pl.List(pl.String)
-PROMPT_PARTS = ("messages", "tools", "origin", "prompt_digest", "reply_digest")
-BESIDE = ("metadata", "app", "prompt_name", "prompt_version", "model")
-"""What a set kind that forms its examples sees beside messages and tools."""
-WORTH_PROCESSES = 20_000
-"""Rows to be formed from which several processes are worth their start."""
-SAYS_NOTHING = ("export", "check", "template", "promote")
-"""Keys of a set that say nothing about what is in it: changing them must not make another set."""
+NOT_IN_THE_SET = ("export", "check", "template", "tokenizer", "max_tokens", "serving", "promote")
+"""Parameters of a set that say nothing about what is in it."""
 SKETCHES = "near_duplicate"
 """The table of the measurements whose `keys` say which texts look alike."""
 
@@ -60,6 +56,7 @@ def assemble(
     edits: Sequence[Edit],
     secret: bytes,
     measurements: Snapshot | None = None,
+    logs: Sequence[Snapshot] = (),
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
@@ -67,10 +64,13 @@ def assemble(
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
-    `selection` (SELECTION) too; `measurements` is read where that compares texts.
+    `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
+    conversations and their signals. A set that may repeat rows has a table `copies` (COPIES).
     """
+    wanted, told = followed(wanted, *logs)
+    # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
-    step = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in SAYS_NOTHING}})
+    step = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in NOT_IN_THE_SET}})
     steps = (
         step,
         Step(use="seed", parameters={"seed": recipe_seed}),
@@ -80,18 +80,19 @@ def assemble(
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements)
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
+    schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
         name=wanted.name,
         schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
         parts=_day_parts(wanted, plan, screened, steps, every_redaction(edits)),
         derivation=Derivation(
             operation="assemble",
-            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched)),
+            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *logs)),
             steps=steps,
             watermark=labels.derivation.watermark,
         ),
         accounts_for=curated.scan().select("id"),
-        notes={**notes(wanted, plan), **wanted.report(plan.chosen, curated.scan())},
+        notes={**notes(wanted, plan, told), **wanted.report(plan.chosen, curated.scan())},
     )
 
 
@@ -112,6 +113,7 @@ def decide(
     picked = conform(wanted.pick(pool, known, comparisons), PICKED)
     picked = without_contrast(redacted(picked, edits, secret), screened)
     picked = without_repeats(without_form(wanted, picked, screened), pool)
+    picked = in_whole_sessions(picked, screened, pool) if wanted.whole_sessions() else picked
     examples = picked.filter(pl.col("reasons").list.len() == 0)
     there_were = examples.select("id", "parents")
     there = _with_axes(examples, wanted, pool, known)
@@ -126,14 +128,16 @@ def decide(
         )
     allocation = allocate(there, wanted.mix, wanted.examples, seed)
     chosen = examples.select(*PICKED).join(allocation.chosen, on="id")
-    parents = pool.select("id", *[c for cs in KEYS.values() for c in cs if c in pool.collect_schema()])
-    parents = parents.filter(pl.col("id").is_in(chosen["parents"].explode().unique().implode()))
-    chosen = chosen.join(split(chosen, parents.collect(), wanted.split, seed), on="id").sort("id")
+    keys = [c for cs in KEYS.values() for c in cs if c in pool.collect_schema()]
+    chosen = chosen.join(split(chosen, pool.select("id", "day", *keys).collect(), wanted.split, seed), on="id").sort(
+        "id"
+    )
+    chosen, allocation = oversampled(chosen, allocation, wanted.max_copies, seed)
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
         [
             picked.filter(pl.col("reasons").list.len() > 0).select(*REJECTED_EXAMPLES),
-            left.select(*REJECTED_EXAMPLES),
+            conform(left, REJECTED_EXAMPLES),
             gone,
         ]
     )
@@ -241,7 +245,7 @@ def without_contrast(picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
     )
     if pairs.is_empty():
         return picked
-    replies = _texts(screened.parts, pairs["rejected_of"].unique()).select(
+    replies = texts_of(screened.parts, pairs["rejected_of"].unique()).select(
         rejected_of="id", reply=pl.col("messages").list.last()
     )
     said = pl.col("reply").struct.field("content").fill_null("")
@@ -275,59 +279,18 @@ def without_repeats(picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def without_form(wanted: SetKind, picked: pl.DataFrame, screened: Snapshot) -> pl.DataFrame:
-    """The examples, with the reasons of `SetKind.form` where it makes none of them. Texts are read day by day."""
-    if not wanted.forms():
-        return picked
-    asked = picked.filter(pl.col("reasons").list.len() == 0)
-    run = side_by_side if asked.height >= WORTH_PROCESSES else one_by_one
-    needed = asked.select("id", "prompt_of", "completion_of", "correction")
-    days = [p for p in screened.parts if p.tables["rows"].rows]
-    mine = [needed.join(p.scan().select(prompt_of="id").collect(), on="prompt_of", how="semi") for p in days]
-    found = run([partial(_unformed, wanted, rows, day) for rows, day in zip(mine, days, strict=True) if rows.height])
-    reasons = pl.concat([pl.DataFrame(schema={"id": pl.String, "found": STRINGS}), *(told for _, told in found)])
-    return picked.join(reasons, on="id", how="left", maintain_order="left").select(
-        pl.coalesce("found", "reasons").alias("reasons") if c == "reasons" else c for c in PICKED
-    )
-
-
-def _unformed(wanted: SetKind, asked: pl.DataFrame, day: StoredPart) -> pl.DataFrame:
-    """`id` and `found`, the reasons, of the rows of a day of which the set kind makes no example."""
-    sure = day.scan().select(prompt_of="id", sure=wanted.formed_surely())
-    told = asked.join(sure.collect(), on="prompt_of")
-    by_person = pl.col("completion_of").is_null()  # what a person wrote is no column of the conversation
-    open_ = told.filter(pl.col("sure").is_null() | by_person)
-    known = told.filter(pl.col("sure").is_not_null() & (pl.col("sure") != "") & ~by_person)
-    wanted_ids = pl.col("id").is_in(open_["prompt_of"].implode())
-    wide = day.scan().select("id", *PROMPT_PARTS, *BESIDE).filter(wanted_ids).collect()
-    rows = open_.drop("sure").join(wide, left_on="prompt_of", right_on="id").iter_rows(named=True)
-    formed = [(r["id"], list(reasons)) for r in rows if (reasons := _formed(wanted, r).reasons)]
-    return pl.concat(
-        [
-            known.select("id", found=pl.concat_list("sure")),
-            pl.DataFrame(formed, schema={"id": pl.String, "found": STRINGS}, orient="row"),
-        ]
-    )
-
-
-def _formed(wanted: SetKind, row: Mapping[str, Any]) -> Formed:
-    """What a picked row and the conversation behind it become. The completion is that conversation's reply or a correction."""
-    reply = [_said(row["correction"])] if row["completion_of"] is None else row["messages"][-1:]
-    return wanted.form(row["messages"][:-1], reply, row)
-
-
 def _spaced(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def _with_axes(examples: pl.DataFrame, wanted: SetKind, pool: pl.LazyFrame, labels: pl.LazyFrame) -> pl.DataFrame:
-    """`id` and, for each axis of the mix, the value of the conversation that gives the prompt."""
+    """`id`, and of the conversation that gives the prompt `of_day` and the value on each axis of the mix."""
     ids = examples.select("id", "prompt_of")
-    if not wanted.mix:
+    if not wanted.mix and (wanted.examples or len(ids)) >= len(ids):  # all are taken, whatever their day
         return ids
     beside = labels.select("id", *[c for c in wanted.mix if c in LABELS and c not in pool.collect_schema()])
     values = pool.join(beside, on="id", how="left").select(
-        pl.col("id").alias("prompt_of"), *[axis(a) for a in wanted.mix]
+        *[wanted.value_of(a) for a in wanted.mix], prompt_of="id", of_day="day"
     )
     return ids.join(values.collect(), on="prompt_of", how="left")
 
@@ -349,7 +312,7 @@ def _every_row(wanted: SetKind, pool: pl.LazyFrame, chosen: pl.DataFrame, reject
         parents=pl.concat_list("id"),
         reasons=pl.coalesce("reasons", pl.lit([wanted.absent], dtype=STRINGS)),
     )
-    return pl.concat([rejected, lines]).sort("id", "reasons")
+    return pl.concat([rejected, conform(lines, REJECTED_EXAMPLES)]).sort("id", "reasons")
 
 
 # --- writing the examples
@@ -398,148 +361,12 @@ def _write_day(
     texts: Sequence[StoredPart],
     redactions: Sequence[Redaction],
 ) -> Tables:
-    rows = written(wanted, chosen, _texts(texts, _needed(chosen), _parts(wanted)))
+    rows = written(wanted, chosen, texts_of(texts, _needed(chosen), parts_of(wanted)))
     left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
-    return {"rows": rows, "rejected": rejected, "residue": left} | ({} if selected is None else {"selection": selected})
+    more = {"copies": copies_in(chosen)} | ({} if selected is None else {"selection": selected})
+    return {"rows": rows, "rejected": rejected, "residue": left} | more
 
 
 def _needed(chosen: pl.DataFrame) -> pl.Series:
     """Ids of the conversations whose text is in the set."""
     return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()
-
-
-def _parts(wanted: SetKind) -> tuple[str, ...]:
-    """The columns of a conversation that writing examples of this kind takes."""
-    return (*PROMPT_PARTS, *BESIDE) if wanted.forms() else PROMPT_PARTS
-
-
-def _texts(days: Sequence[StoredPart], ids: pl.Series, parts: tuple[str, ...] = PROMPT_PARTS) -> pl.DataFrame:
-    """`id` and these parts of these conversations, read day by day."""
-    schema = pl.Schema({c: CONVERSATIONS[c] for c in ("id", *parts)})
-    wanted = pl.col("id").is_in(ids.implode())
-    found = [p.scan().select("id", *parts).filter(wanted).collect() for p in days if p.tables["rows"].rows]
-    return pl.concat([pl.DataFrame(schema=schema), *found])
-
-
-def written(wanted: SetKind, chosen: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """EXAMPLES: the chosen rows with their messages. `texts`: `id` and PROMPT_PARTS of every conversation they name, and
-    BESIDE where the set kind forms its examples."""
-    asked = texts.select(
-        "tools",
-        "prompt_digest",
-        prompt_of="id",
-        prompt=pl.col("messages").list.slice(0, pl.col("messages").list.len() - 1),
-    )
-    rows = chosen.join(asked, on="prompt_of", how="left")
-    for side in ("completion", "rejected"):
-        replies = texts.select(
-            pl.col("id").alias(f"{side}_of"),
-            pl.col("messages").list.tail(1).alias(side),
-            pl.col("reply_digest").alias(f"{side}_digest"),
-            pl.col("origin").alias(f"{side}_origin"),
-        )
-        rows = rows.join(replies, on=f"{side}_of", how="left")
-    by_person = pl.col("correction").is_not_null() & pl.col("completion_of").is_null()
-    rows = rows.with_columns(
-        completion=pl.when(by_person).then(pl.concat_list(_assistant())).otherwise("completion"),
-        origin=pl.when(by_person).then(pl.lit("demonstrated")).otherwise("completion_origin"),
-        completion_digest=pl.Series(
-            [message_digest([_said(t)]) if t is not None else d for t, d in _replies(rows)], dtype=pl.String
-        ),
-        kind=pl.lit(wanted.use),
-        system_prompt_sha=_instructions(rows["prompt"]),
-    )
-    parts = rows.select("prompt_digest", "completion_digest", pl.col("rejected_digest").fill_null("")).iter_rows()
-    rows = rows.with_columns(digest=pl.Series([short_hash(*part) for part in parts], dtype=pl.String))
-    if wanted.forms():
-        rows = _reformed(wanted, rows, texts)
-    examples: pl.DataFrame = conform(rows, EXAMPLES).sort("id")
-    return examples
-
-
-def _instructions(prompts: pl.Series) -> pl.Series:
-    """Hash of the system and developer messages of each prompt; null where there are none."""
-    told = (
-        pl.element().struct.field("content").fill_null("").filter(pl.element().struct.field("role").is_in(INSTRUCTIONS))
-    )
-    texts = prompts.to_frame("prompt").select(pl.col("prompt").list.eval(told)).to_series()
-    return pl.Series([short_hash(*t) if t is not None and len(t) else None for t in texts.to_list()], dtype=pl.String)
-
-
-def _reformed(wanted: SetKind, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the messages their set kind forms, and the digest of these."""
-    beside = texts.select("messages", "tools", *BESIDE, prompt_of="id")
-    sides = rows.select("id", "prompt_of", "completion_of", "correction").join(beside, on="prompt_of", how="left")
-    made = [(r["id"], _formed(wanted, r), r["tools"]) for r in sides.to_dicts()]
-    new = pl.DataFrame(
-        [
-            {"id": i, "prompt": f.prompt, "completion": f.completion, "digest": _example_digest(f, tools)}
-            for i, f, tools in made
-        ],
-        schema={c: EXAMPLES[c] for c in ("id", "prompt", "completion", "digest")},
-    )
-    return rows.drop("prompt", "completion", "digest").join(new, on="id", how="left")
-
-
-def _example_digest(formed: Formed, tools: str | None) -> str:
-    """The digest of an example without a rejected side; see sets.EXAMPLES."""
-    prompt, completion = ([message(m) for m in side] for side in (formed.prompt, formed.completion))
-    return short_hash(message_digest(prompt, tools), message_digest(completion), "")
-
-
-def _assistant() -> pl.Expr:
-    """The message that holds a correction."""
-    values = {"role": pl.lit("assistant"), "content": pl.col("correction")}
-    return pl.struct(values.get(f, pl.lit(None, dtype=pl.String)).alias(f) for f in MESSAGE_FIELDS).cast(MESSAGE)
-
-
-def _said(text: str) -> dict[str, str | None]:
-    """The same message, as its digest is taken."""
-    return message({"role": "assistant", "content": text})
-
-
-def _replies(rows: pl.DataFrame) -> Any:
-    """The correction of each row, null where the reply is a logged one, and that reply's digest."""
-    return rows.select(pl.when(pl.col("completion_of").is_null()).then("correction"), "completion_digest").iter_rows()
-
-
-# --- what people ask first
-
-
-def notes(wanted: SetKind, plan: Plan) -> Mapping[str, Any]:
-    """Counts of a set, as `assemble` stores them."""
-    cells, made = plan.allocation.cells, plan.chosen.height
-    sides = plan.chosen["split"].value_counts()
-    counts = {"train": 0, "validation": 0} | dict(sides.iter_rows())
-    reasons = plan.rejected.select(pl.col("reasons").explode()).to_series().drop_nulls().value_counts().sort("reasons")
-    facts: dict[str, Any] = {
-        "kind": wanted.use,
-        "wanted": int(cells["wanted"].sum()),
-        "available": int(cells["available"].sum()),
-        "made": made,
-        "missing": int(cells["wanted"].sum()) - made,
-        "cells": cells.to_dicts(),
-        "short": plan.allocation.shortfall,
-        "train": counts["train"],
-        "validation": counts["validation"],
-        "validation_wanted": wanted.split.validation,
-        "groups": plan.chosen["group"].n_unique(),
-        "rejected": dict(reasons.iter_rows()),
-    }
-    if plan.selected is not None:
-        facts["selection"] = dict(plan.selected.notes)
-    if plan.chosen["label"].is_not_null().any():
-        facts["labels"] = balance(int(plan.chosen["label"].sum()), int((~plan.chosen["label"]).sum()))
-    return facts
-
-
-def balance(desired: int, undesired: int) -> dict[str, float]:
-    """Desired and undesired examples, the share of the rarer, and the weights under which both sides count the same."""
-    most = max(desired, undesired)
-    return {
-        "desired": desired,
-        "undesired": undesired,
-        "minority_share": min(desired, undesired) / max(desired + undesired, 1),
-        "desirable_weight": round(most / desired, 4) if desired else 0.0,
-        "undesirable_weight": round(most / undesired, 4) if undesired else 0.0,
-    }

@@ -13,26 +13,29 @@ recipe give the same bytes.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import polars as pl
 
-from flywheel.errors import ReleaseRefused
+from flywheel.errors import FlywheelError, ReleaseRefused
 from flywheel.exports import EXPORTS
 from flywheel.formats.card import card
-from flywheel.formats.chat_templates import characters, prove_mask, template
+from flywheel.formats.chat_templates import TemplateInvalid
 from flywheel.formats.limits import file_remarks
-from flywheel.formats.messages import INSTRUCTIONS
+from flywheel.formats.mask_proof import FAULTS, Proof, prove
 from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
+from flywheel.formats.serving import fingerprint
 from flywheel.kinds import Export, SetKind
 from flywheel.lineage import ENGINE, Derivation, SnapshotRef
 from flywheel.quality.targets import Target
+from flywheel.quality.training import LEARNED
 from flywheel.quality.waterfall import waterfall
 from flywheel.records import canonical
+from flywheel.rights.clearance import told
 from flywheel.storage.snapshots import Snapshot, Store, file_digest, sync, write_synced
 
 if TYPE_CHECKING:
@@ -54,8 +57,10 @@ class ExportContext:
     """name, passed, severity, blocking, summary of each check, of this very candidate."""
     chain: Sequence[Snapshot] = ()
     """Every snapshot the candidate derives from, at any depth."""
-    licences: Mapping[str, str] = field(default_factory=dict)
-    """Source -> SPDX expression, where it is known."""
+    rights: Mapping[str, Any] | None = None
+    """`purpose` and `table` (rows of RIGHTS), where the recipe registers sources or declares a purpose."""
+    proof: Proof | None = None
+    """What was proved of this very candidate's mask under the format of its set, where that was done already."""
     pointed: bool = True
     """Whether `current` moves to it."""
     results: Sequence[Mapping[str, Any]] = ()
@@ -124,13 +129,16 @@ def export(
     wanted: SetKind,
     candidate: Snapshot,
     verdicts: Sequence[Verdict],
+    proof: Proof | None = None,
     pointed: bool = True,
     results: Sequence[Mapping[str, Any]] = (),
 ) -> Release:
-    """Release a candidate that passed the gate into the export folder of its home. `pointed`, `results`: see `ExportContext`."""
+    """Release a candidate that passed the gate into the export folder of its home. `proof`, `pointed`, `results`: see
+    `ExportContext`."""
     recipe = home.recipe()
     chain = ancestry(home.store, candidate)
-    context = ExportContext(recipe.name, recipe.digest, verdicts, chain, pointed=pointed, results=results)
+    rights = told(home.store, candidate, recipe.rights)
+    context = ExportContext(recipe.name, recipe.digest, verdicts, chain, rights, proof, pointed, results)
     return release(wanted, candidate, home.exports, context)
 
 
@@ -187,7 +195,7 @@ def standing(folder: Path, wanted: SetKind) -> dict[str, Any] | None:
         manifest: dict[str, Any] = orjson.loads((folder / "manifest.json").read_bytes())
         asked = [manifest[k] for k in ("formats", "format_versions", "engine")]
         same = asked == [list(wanted.export), format_versions(wanted), ENGINE]
-        same = same and (manifest.get("template") or {}).get("name") == wanted.template
+        same = same and (manifest.get("template") or {}).get("digest") == format_digest(wanted)
         whole = (
             all(file_digest(folder / name) == f["sha256"] for name, f in manifest["files"].items()) if same else False
         )
@@ -312,8 +320,8 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     write_rows(candidate, first, folder / "rows.parquet")
     chosen = write_selection(candidate, folder / SELECTED)
     manifest = _manifest(wanted, candidate, context, written)
-    if wanted.template is not None:
-        manifest["template"] = proof(wanted.template, candidate)
+    if (proved := proof(wanted, candidate, context.proof)) is not None:
+        manifest["template"] = proved
     write_synced(folder / "README.md", card(manifest, facts(candidate, context)).encode())
     for place, (use, form) in enumerate(formats.items()):
         form.validate_folder(folder if place == 0 else folder / use, written[use].filled)
@@ -331,29 +339,42 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     return Rendered(manifest, readers, _remarks(formats, written))
 
 
-def proof(name: str, candidate: Snapshot) -> dict[str, Any]:
-    """The template's name and digest, and over how many examples its loss mask was proved, character by character.
+def format_digest(wanted: SetKind) -> str | None:
+    """Digest of the template and tokenizer that a set names; None where it names none, or what cannot be used."""
+    try:
+        read = wanted.chat_format()
+    except FlywheelError:
+        return "cannot be used"
+    return read.digest if read is not None else None
 
-    Raises `TemplateInvalid`, naming the template, where it would train on the wrong part of an example.
+
+def proof(wanted: SetKind, candidate: Snapshot, known: Proof | None = None) -> dict[str, Any] | None:
+    """What the manifest says of the template: its digest and the tokenizer's, and what was proved of the loss mask in tokens.
+
+    Raises `TemplateInvalid`, naming the template, where it would train on the wrong part of an example and the recipe has not
+    made that a mere warning.
     """
-    used = template(name)
-    done = prove_mask(used, characters, _conversations(candidate))
-    return {"name": done.template, "digest": done.digest, "examples": done.examples}
-
-
-def _conversations(candidate: Snapshot) -> Iterator[list[dict[str, Any]]]:
-    """Prompt and completion of each example as chat messages; a document of a corpus needs no template."""
-    for rows in (part.scan().select("kind", "prompt", "completion").collect() for part in candidate.parts):
-        for kind, prompt, completion in rows.iter_rows():
-            if kind != "corpus":
-                yield [
-                    {
-                        "role": "system" if m["role"] in INSTRUCTIONS else m["role"],
-                        "content": m["content"] if m["content"] is not None else m["refusal"] or "",
-                        "tool_calls": m["tool_calls"],
-                    }
-                    for m in (*prompt, *completion)
-                ]
+    if (read := wanted.chat_format()) is None:
+        return None
+    done = known or prove(candidate, read)
+    bound = wanted.check.get(LEARNED.name)
+    if done.faults and (bound is None or bound.severity in (None, "error")):
+        code = max(done.faults, key=lambda c: (done.faults[c], c))
+        raise TemplateInvalid(
+            f"the template {read.template.name} trains wrongly on {done.faults[code]:,} of {done.examples:,} examples, such as "
+            f"{done.shown[code][0]}: {FAULTS[code]}."
+        )
+    return {
+        "name": read.template.name,
+        "digest": read.digest,
+        "template_sha256": read.template.digest,
+        "end_of_turn": read.template.ending,
+        "tokenizer": read.tokenizer.name,
+        "tokenizer_sha256": read.tokenizer.digest,
+        "max_tokens": read.max_tokens,
+        "probe": fingerprint(read)["prompt"],
+        "mask": done.told(),
+    }
 
 
 def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
@@ -396,6 +417,7 @@ def _manifest(
         "checks": sorted((dict(v) for v in context.verdicts), key=canonical),
         "counts": made,
         "notes": dict(candidate.notes),
+        **({"rights": dict(context.rights)} if context.rights else {}),
         "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
         "losses": {use: w.losses for use, w in written.items() if w.losses},
         "refused": {use: w.refused for use, w in written.items() if w.refused},
@@ -411,12 +433,12 @@ def _cause(derivation: Derivation) -> dict[str, Any]:
 
 
 def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
-    """What the card says of the conversations behind a set: sources, models, languages, first and last day, licences, and what
-    each filter left out."""
+    """What the card says of the conversations behind a set: sources, models, languages, first and last day, and what each
+    filter left out."""
     by_name = {s.name: s for s in context.chain}
     pool = by_name.get("curated")
     if pool is None:
-        return {"licences": dict(context.licences), "results": context.results}
+        return {"results": context.results}
     parents = candidate.scan().select(id="parents").explode("id").unique()
     have = pool.schemas["rows"]
     told = pool.scan().select(c for c in ("id", "source", "model", "language", "day") if c in have)
@@ -429,7 +451,7 @@ def facts(candidate: Snapshot, context: ExportContext) -> dict[str, Any]:
     first, last = rows["day"].min(), rows["day"].max()
     steps = waterfall(*[by_name[name] for name in ("screened", "curated") if name in by_name])
     days = {"first_day": str(first or ""), "last_day": str(last or "")}
-    return counted | days | {"licences": dict(context.licences), "waterfall": steps, "results": context.results}
+    return counted | days | {"waterfall": steps, "results": context.results}
 
 
 def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> list[str]:

@@ -203,7 +203,8 @@ class _Piece:
 
 def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece]]:
     """Where the examples of the candidates, and of what lies in the export folder, are stored."""
-    tables = {"examples": "rows", "example_rejected": "rejected", "example_selection": "selection"}
+    tables = {"examples": "rows", "example_rejected": "rejected"}
+    tables |= {"example_selection": "selection", "example_copies": "copies"}
     found: dict[str, list[_Piece]] = {name: [] for name in tables}
     for name, snapshot in heads.items():
         for view, table in tables.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from flywheel.choices.oversampling import COPIES
 from flywheel.choices.selection import SELECTION
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.logs.reader import FILES
@@ -14,7 +15,7 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
-FORMAT = "5"
+FORMAT = "6"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -177,12 +178,16 @@ COPIED = (
 SETS: Mapping[str, tuple[pl.Schema, str]] = {
     "examples": (EXAMPLES, "Examples of every candidate (head) and of every version exported."),
     "example_rejected": (
-        pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "head": pl.Boolean}),
-        "Conversations and pairs that are no example of a set, with every reason.",
+        pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "instead": pl.String, "head": pl.Boolean}),
+        "Conversations and pairs that are no example of a set, with every reason and the example kept instead.",
     ),
     "example_selection": (
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
         "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
+    ),
+    "example_copies": (
+        pl.Schema(EXAMPLE | {c: t for c, t in COPIES.items() if c != "id"} | {"head": pl.Boolean}),
+        "Examples that repeat another one because their cell was short, and the number of the copy, from 2.",
     ),
 }
 """What sets and their exports store, over all of them."""

@@ -12,6 +12,7 @@ from flywheel.quality.targets import Target, set_targets
 from flywheel.records import canonical, short_hash
 from flywheel.stages.export import VERSION_DIGITS, Release, export, gate
 from flywheel.storage.promotion import pointed_by_build
+from flywheel.storage.proofs import proof_of
 from flywheel.storage.releases import remember
 from flywheel.storage.results import results, table
 from flywheel.storage.snapshots import Snapshot, replace_synced
@@ -19,20 +20,27 @@ from flywheel.storage.snapshots import Snapshot, replace_synced
 
 def keep_verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target], findings: Sequence[Finding]) -> None:
     """Write down what the checks found of this very snapshot, under the targets they used."""
-    body = {"snapshot": snapshot.version, "targets": targets_digest(targets), "findings": [plain(f) for f in findings]}
+    judged_by = {"targets": targets_digest(targets), "rights": rights_digest(home)}
+    body = {"snapshot": snapshot.version, **judged_by, "findings": [plain(f) for f in findings]}
     folder = home.store.root / snapshot.name / "verdicts"
     folder.mkdir(parents=True, exist_ok=True)
     replace_synced(folder / f"{snapshot.version}.json", canonical(body))
 
 
 def verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target]) -> list[dict[str, Any]]:
-    """The findings on this very snapshot under these very targets; empty when it was not judged so."""
+    """The findings on this very snapshot under these very targets and rights; empty when it was not judged so."""
     try:
         body = json.loads((home.store.root / snapshot.name / "verdicts" / f"{snapshot.version}.json").read_bytes())
     except FileNotFoundError:
         return []
     found: list[dict[str, Any]] = body["findings"]
-    return found if body["targets"] == targets_digest(targets) else []
+    same = body["targets"] == targets_digest(targets) and body.get("rights") == rights_digest(home)
+    return found if same else []
+
+
+def rights_digest(home: Home) -> str:
+    """Hash of the purpose, the sources and the terms that the recipe declares: another purpose is another question."""
+    return short_hash(canonical(home.recipe().rights.model_dump(mode="json")))
 
 
 def targets_digest(targets: Sequence[Target]) -> str:
@@ -58,7 +66,7 @@ def release(home: Home, wanted: SetKind) -> Release:
     version = candidate.version[:VERSION_DIGITS]
     pointed = pointed_by_build(home, wanted.name, version, by_hand=wanted.promote == "by_hand")
     told = table(results(home, wanted.name, version))
-    made = export(home, wanted, candidate, known, pointed, told)
+    made = export(home, wanted, candidate, known, proof_of(home.store.root, wanted, candidate), pointed, told)
     if pointed:
         remember(home, wanted.name, made.version)
     return made

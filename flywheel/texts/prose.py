@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import polars as pl
 
+Gate = Callable[[pl.Series], pl.Series]
+
 _FENCE_LINE = re.compile(r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})(?P<info>[^\n]*)$", re.MULTILINE)
 _TICKS = re.compile("`+")
 
@@ -75,14 +77,32 @@ def without_code(text: str) -> str:
     return " ".join([*pieces, text[at:]])
 
 
-def changed_where(text: pl.Expr, pattern: str, change: Callable[[str], str]) -> pl.Expr:
-    """`change` applied to each text in which the pattern (of Rust's regex crate) is found; the others are not looked at."""
+def changed_where(text: pl.Expr, gate: str | Gate, change: Callable[[str], str]) -> pl.Expr:
+    """`change` applied to each text in which a pattern (of Rust's regex crate) is found; the others are not looked at.
+
+    `gate` is the pattern, or says of many texts at which places they may change.
+    """
 
     def batch(values: pl.Series) -> pl.Series:
-        hits = values.str.contains(pattern).fill_null(False)
-        if not hits.any():
+        places = values.str.contains(gate).arg_true() if isinstance(gate, str) else gate(values)
+        old = values.gather(places).to_list()
+        new = [change(v) for v in old]
+        moved = [at for at, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+        if not moved:
             return values
-        new = [change(v) if hit else v for v, hit in zip(values.to_list(), hits.to_list(), strict=True)]
-        return pl.Series(values.name, new, dtype=pl.String)
+        return values.clone().scatter(places.gather(moved), pl.Series([new[at] for at in moved], dtype=pl.String))
 
     return text.map_batches(batch, return_dtype=pl.String, is_elementwise=True)
+
+
+def holding(texts: pl.Series, *patterns: str) -> pl.Series:
+    """The places of the texts in which every pattern is found, each looked for only where those before it are."""
+    places = texts.str.contains(patterns[0]).arg_true()
+    for pattern in patterns[1:]:
+        places = places.filter(texts.gather(places).str.contains(pattern))
+    return places
+
+
+def foreign(texts: pl.Series) -> pl.Series:
+    """Whether each text has a character beyond ASCII: a look at two numbers, where a pattern looks at every byte."""
+    return texts.str.len_bytes() != texts.str.len_chars()

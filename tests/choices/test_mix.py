@@ -129,6 +129,38 @@ def test_more_rows_only_replace_they_do_not_reshuffle():
     assert len(before - after) == len(newcomers)
 
 
+def dated(days, each, first=0):
+    """`id` and `of_day`: so many rows of each of so many days."""
+    rows = [(f"{d}:{i}", f"day{d:02}") for d in range(first, first + days) for i in range(each)]
+    return pl.DataFrame(rows, schema=["id", "of_day"], orient="row")
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("size", [100, 1_000, 3_000])
+def test_law_one_more_day_takes_from_few_days(size, seed):
+    """Of a hundred days, a new one takes the places of rows of some sixteen at most; all others keep exactly their rows."""
+    before, after = (allocate(dated(days, 80), {}, size, seed).chosen["id"] for days in (100, 101))
+    assert len(before) == len(after) == size
+    gone = set(before) - set(after)
+    assert {i.split(":")[0] for i in set(after) - set(before)} <= {"100"}
+    assert len({i.split(":")[0] for i in gone}) <= 20
+
+
+def test_a_day_gives_at_most_an_eighth_more_than_another():
+    """But for chance: of 2,000 rows each, drawn by a hash."""
+    made = allocate(dated(20, 2_000), {}, 10_000, seed=3).chosen
+    counts = made.with_columns(pl.col("id").str.split(":").list.first())["id"].value_counts()["count"]
+    assert counts.max() / counts.min() < 1.125 * 1.25
+    assert len(counts) == 20
+
+
+def test_every_day_is_as_likely_to_give_more():
+    """Over seeds each day is drawn from as often as any other: the days have no order but a hash."""
+    days = [allocate(dated(10, 20), {}, 60, seed).chosen["id"] for seed in range(200)]
+    counts = pl.concat(days).str.split(":").list.first().value_counts()["count"]
+    assert counts.max() / counts.min() < 1.15
+
+
 def test_the_order_is_the_same_in_another_process():
     code = "import polars as pl; from flywheel.choices.mix import stable_order; print(stable_order(pl.Series(['a','b']), 's').to_list())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,5 +1,7 @@
 """Train and validation never share a conversation, a user or a duplicate cluster."""
 
+import datetime as dt
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,7 +15,9 @@ COLUMNS = ("conversation_id", "user", "near_group", "exact_group")
 
 def pool(*rows):
     """Rows of (id, conversation, user, near group)."""
-    return pl.DataFrame([(*r, r[0]) for r in rows], schema=dict.fromkeys(["id", *COLUMNS], pl.String), orient="row")
+    return pl.DataFrame(
+        [(*r, r[0]) for r in rows], schema=dict.fromkeys(["id", *COLUMNS], pl.String), orient="row"
+    ).with_columns(day=dt.date(2026, 1, 1))
 
 
 def own(frame):
@@ -41,7 +45,7 @@ ROWS = pool(
         ((), ["a", "b", "c", "d", "e"]),
     ],
 )
-def test_groups_are_connected_components_named_by_their_smallest_id(by, expected):
+def test_groups_are_connected_components_named_by_their_first_row(by, expected):
     assert groups(own(ROWS), ROWS, by)["group"].to_list() == expected
 
 
@@ -65,12 +69,12 @@ def test_values_of_different_columns_do_not_meet():
 
 def test_an_example_of_two_conversations_joins_the_groups_of_both():
     pairs = pl.DataFrame({"id": ["p1", "p2"], "parents": [["a", "e"], ["b"]]})
-    assert groups(pairs, ROWS, ("conversation",))["group"].to_list() == ["p1", "p1"]
+    assert groups(pairs, ROWS, ("conversation",))["group"].to_list() == ["a", "a"]
 
 
 def test_two_examples_of_one_conversation_stay_together_whatever_by_says():
     pairs = pl.DataFrame({"id": ["p1", "p2"], "parents": [["a"], ["a"]]})
-    assert groups(pairs, ROWS, ())["group"].to_list() == ["p1", "p1"]
+    assert groups(pairs, ROWS, ())["group"].to_list() == ["a", "a"]
 
 
 def test_a_long_chain_is_one_group():
@@ -95,6 +99,26 @@ def test_a_giant_component_stays_in_train():
     out = split(own(rows), rows, Split(validation=0.1), seed=3)
     assert set(out.filter(pl.col("group") == "r000")["split"]) == {"train"}
     assert out.filter(pl.col("split") == "validation").height == 10
+
+
+def test_law_one_more_day_renames_no_group_and_hardly_ever_moves_one_to_the_other_side():
+    """Twelve thousand rows of users who come again and again, and one more day of them."""
+
+    def logs(days):
+        calls = [(d, i) for d in range(days) for i in range(200)]
+        rows = [(f"{(d * 7919 + i * 104729) % 999983:06}-{d}", f"c{d}-{i}", f"u{(d + 1) * i % 1500}") for d, i in calls]
+        dates = [dt.date(2026, 1, 1) + dt.timedelta(d) for d, _ in calls]
+        return pool(*[(*r, r[0]) for r in rows]).with_columns(day=pl.Series(dates))
+
+    moved = []
+    for seed in range(8):
+        old, new = (split(own(rows), rows, Split(validation=0.1), seed) for rows in (logs(60), logs(61)))
+        both = old.join(new, on="id", suffix="_new")
+        assert both["group"].equals(both["group_new"], check_names=False)
+        assert 1_220 * (1 - 1 / 12) <= (new["split"] == "validation").sum() <= 1_220
+        moved.append((both["split"] != both["split_new"]).sum())
+    assert moved.count(0) >= 6
+    assert max(moved) <= 1_220 / 12
 
 
 def test_without_validation_all_is_train():

@@ -1,6 +1,11 @@
+import re
+
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flywheel.edits import remove_control_characters
 from flywheel.edits.remove_control_characters import RemoveControlCharacters
 
 
@@ -45,3 +50,9 @@ def test_what_nobody_sees_goes(text, expected):
 )
 def test_what_a_script_needs_stays(text):
     assert visible(text) == text
+
+
+@given(st.text(max_size=6))
+def test_a_text_is_looked_at_where_a_character_is_invisible(text):
+    held = re.search(remove_control_characters._INVISIBLE, text) is not None
+    assert remove_control_characters._may(pl.Series([text])).len() == held

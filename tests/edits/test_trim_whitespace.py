@@ -2,7 +2,10 @@ import time
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flywheel.edits import trim_whitespace
 from flywheel.edits.trim_whitespace import TrimWhitespace
 
 
@@ -41,3 +44,9 @@ def test_a_long_run_of_spaces_is_quick():
     began = time.perf_counter()
     assert trimmed(" " * 100_000 + "x \n\n") == " " * 100_000 + "x"
     assert time.perf_counter() - began < 2
+
+
+@given(st.text(alphabet=" \t\r\nab", max_size=10))
+def test_a_text_is_looked_at_where_white_space_ends_a_line_or_the_text(text):
+    loose = pl.Series([text]).str.contains(r"[ \t\r](?:\n|$)|\n\n\n|\n$").item()
+    assert trim_whitespace._loose(pl.Series([text])).len() == loose

@@ -50,8 +50,8 @@ FACTS = {
 }
 
 
-def front(facts):
-    return yaml.safe_load(card(MANIFEST, facts).split("---\n")[1])
+def front(facts, manifest=MANIFEST):
+    return yaml.safe_load(card(manifest, facts).split("---\n")[1])
 
 
 def test_row_126_the_front_matter_is_yaml_that_dataset_tools_read():
@@ -78,13 +78,18 @@ def test_row_126_the_front_matter_is_yaml_that_dataset_tools_read():
     ("licences", "expected"),
     [
         ({}, {"license": "unknown"}),
-        ({"openai_chat": "ODC-BY"}, {"license": "odc-by"}),
+        ({"logs": "ODC-BY"}, {"license": "odc-by"}),
         ({"elsewhere": "ODC-BY"}, {"license": "unknown"}),
-        ({"openai_chat": "ODC-BY", "b": "MIT"}, {"license": "other", "license_name": "MIT AND ODC-BY"}),
+        ({"logs": "unknown"}, {"license": "unknown"}),
+        ({"logs": "ODC-BY", "b": "MIT"}, {"license": "other", "license_name": "MIT AND ODC-BY"}),
     ],
 )
 def test_the_licence_is_claimed_only_where_all_sources_have_one(licences, expected):
-    head = front(FACTS | {"licences": licences})
+    names = ["logs", *(["b"] if "b" in licences else [])]
+    about = {"stands": "-", "verdict": "permitted", "rows": 1, "why": "-", "demands": ""}
+    table = [{"subject": "licence", "name": name, **about} for name in names]
+    rights = {"rights": {"purpose": None, "licences": licences, "table": table}} if licences else {}
+    head = front(FACTS, MANIFEST | rights)
     assert {k: v for k, v in head.items() if k.startswith("license")} == expected
 
 
@@ -124,3 +129,31 @@ def test_a_selection_is_told_with_its_frontier():
     assert "- side: hard" in told
     assert "| 1,000 | 0.9 |" in told
     assert "## Selection" not in card(MANIFEST, FACTS)
+
+
+def test_row_34_the_mix_is_shown_against_its_target_and_the_reference_is_called_one():
+    shares = {"code": 0.1489, "<b>": 0.8511}
+    cells = [
+        {"cell": "app=<b>", "wanted": 85, "available": 90, "made": 85},
+        {"cell": "app=code", "wanted": 15, "available": 9, "made": 9},
+    ]
+    usage = {"weight": "users", "n": 1_200, "first": "2026-03-01", "last": "2026-03-28", "shares": {"code": 1.0}}
+    follow = {
+        "app": {
+            "shares": shares,
+            "blend": {"reference": 1.0, "usage": 0.0},
+            "reference": {"name": "llama3_sft", "shares": shares},
+            "usage": usage,
+        }
+    }
+    notes = MANIFEST["notes"] | {"cells": cells, "follow": follow, "copies": {"rows": 3, "max_copies": 2}}
+    text = card(MANIFEST | {"notes": notes}, FACTS)
+    section = text.split("## Mix\n")[1].split("\n## ")[0]
+    assert "![plot](<data:image/svg+xml," in section
+    assert "`app` follows 1 reference, 0 usage." in section
+    assert "| app | target | reference llama3_sft | usage, 1,200 users, 2026-03-01 to 2026-03-28 |" in section
+    assert "| code | 14.89% | 14.89% | 100.00% |" in section
+    assert "| \\<b\\> | 85.11% | 85.11% | – |" in section
+    assert "A reference is what others used, and no proven optimum." in section
+    assert "3 rows repeat another, each at most 2 times in all" in section
+    assert "## Mix" not in card(MANIFEST, FACTS)

@@ -91,7 +91,7 @@ def test_a_check_that_is_off_is_still_listed():
 def test_warnings_about_shares_have_a_band_and_gates_have_none():
     every = [t for group in TARGETS.values() for t in group]
     for target in every:
-        assert (target.confidence is not None) == (target.proportion and target.severity == "warn"), target.name
+        assert (target.confidence is not None) == (target.banded and target.severity == "warn"), target.name
         assert not target.proportion or target.unit == "share"
     warned = next(t for t in every if t.name == "most_lines_are_readable")
     assert adjusted(warned, Threshold(severity="error")).confidence is None

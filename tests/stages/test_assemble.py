@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flywheel.choices.selection import SELECTION, Diverse, Importance, Prune, Top
 from flywheel.edits.redact_email import RedactEmail
 from flywheel.lineage import account
-from flywheel.records import message_digest, short_hash
+from flywheel.records import REJECTED, message_digest, short_hash
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -19,7 +19,7 @@ from flywheel.sets.sft import Sft
 from flywheel.stages.assemble import assemble, kept_instead, remap_labels
 from flywheel.storage.snapshots import Store
 from tests.build import chat
-from tests.pools import NOON, comparison, comparisons_of, label, labels_of, published, screened_of, snapshot
+from tests.pools import NOON, comparison, comparisons_of, label, labels_of, pool_of, published, screened_of, snapshot
 
 SECRET = b"k" * 32
 
@@ -115,7 +115,7 @@ def test_row_13_only_the_disliked_turn_is_missing(tmp_path):
     rows = out.scan().collect()
     assert [c[0]["content"] for c in rows["completion"].to_list()] == ["one", "three"]
     assert rows["split"].n_unique() == 1  # one conversation, one side
-    assert out.scan("rejected").collect().rows() == [("t2", ["t2"], ["disliked"])]
+    assert out.scan("rejected").collect().rows() == [("t2", ["t2"], ["disliked"], None)]
 
 
 def test_row_35_two_sets_of_one_pool_have_their_own_mix(tmp_path):
@@ -132,6 +132,32 @@ def test_row_35_two_sets_of_one_pool_have_their_own_mix(tmp_path):
     assert [c["made"] for c in one.notes["cells"]] == [8, 2]
     assert [c["made"] for c in two.notes["cells"]] == [3, 7]
     assert set(one.scan().collect()["cell"]) == {"task=billing", "task=tech"}
+
+
+def test_one_more_day_makes_few_parts_of_a_set(tmp_path):
+    """Twenty days, and a set of a third of them: the next day makes its own part and those of few others anew."""
+
+    def day(d):
+        when = NOON + dt.timedelta(days=d)
+        return [
+            chat(f"user: q{d} {i}", f"assistant: r{d} {i}", id=f"{i:02}-{d:02}", conversation_id=f"c{d}-{i}",
+                 user=f"u{i % 7 * (d + 1) % 40}", occurred_at=when) for i in range(30)
+        ]  # fmt: skip
+
+    store = Store(tmp_path / "snapshots")
+
+    def build(days):
+        frames = [screened_of(*day(d)) for d in range(days)]
+        none = pl.DataFrame(schema=REJECTED)
+        screened = snapshot(store, "screened", *[{"rows": f, "rejected": none} for f in frames])
+        curated = snapshot(store, "curated", *[{"rows": pool_of(f), "rejected": none} for f in frames])
+        labels = snapshot(store, "labels", {"rows": labels_of(), "comparisons": comparisons_of()})
+        return store.publish(assemble(Sft(name="s", examples=200), curated, screened, labels, 1, (), SECRET))
+
+    before, after = build(20), build(21)
+    assert (before.count(), after.count()) == (200, 200)
+    assert "day20" in after.made
+    assert len(after.made) <= 6
 
 
 def test_a_short_cell_says_how_many_rows_are_missing(tmp_path):

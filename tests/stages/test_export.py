@@ -12,6 +12,7 @@ from flywheel.errors import ExportInvalid, ReleaseRefused
 from flywheel.exports.openai import OpenAI
 from flywheel.exports.trl import Trl
 from flywheel.quality.targets import set_targets
+from flywheel.rights.registry import Registry
 from flywheel.sets import EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -271,6 +272,7 @@ def test_a_home_releases_with_its_recipe_and_its_whole_lineage(tmp_path):
 
     class Recipe:
         name, digest = "support", "ab" * 16
+        rights = Registry()
 
     class Home:
         store, exports = Store(tmp_path / "snapshots"), tmp_path / "exports"
@@ -374,18 +376,38 @@ def test_a_file_beyond_the_limit_of_its_service_is_refused(tmp_path, monkeypatch
 
 def test_row_157_a_release_proves_what_its_template_learns(tmp_path):
     from flywheel.formats.chat_templates import template
+    from flywheel.formats.tokenizer import shipped
 
-    made = released(tmp_path, Sft(name="s", export=("trl",), template="chatml"), screened_of(*chats(20)))
-    manifest = orjson.loads((made.path / "manifest.json").read_bytes())
-    assert manifest["template"] == {"name": "chatml", "digest": template("chatml").digest, "examples": 20}
+    wanted = Sft(name="s", export=("trl",), template="chatml", max_tokens=512)
+    manifest = orjson.loads((released(tmp_path, wanted, screened_of(*chats(20))).path / "manifest.json").read_bytes())
+    told = manifest["template"]
+    assert (told["name"], told["template_sha256"]) == ("chatml", template("chatml").digest)
+    assert (told["tokenizer"], told["tokenizer_sha256"]) == ("small", shipped().digest)
+    assert (told["end_of_turn"], told["max_tokens"]) == ("<|im_end|>", 512)
+    assert (told["mask"]["examples"], told["mask"]["replies"], told["mask"]["faults"]) == (20, 20, {})
+    assert 0 < told["mask"]["trained"] < told["mask"]["tokens"]
+    assert told["probe"].endswith("<|im_start|>assistant\n")
 
 
-def test_row_157_a_template_that_learns_nothing_blocks_the_release(tmp_path, monkeypatch):
-    from flywheel.formats.chat_templates import ChatTemplate, TemplateInvalid
-    from flywheel.stages import export as stage
+def test_row_157_a_template_that_learns_nothing_blocks_the_release(tmp_path):
+    from flywheel.formats.chat_templates import TemplateInvalid
 
-    bare = ChatTemplate("bare", "{% for m in messages %}{{ m.content }}{% endfor %}", "")
-    monkeypatch.setattr(stage, "template", lambda name: bare)
-    with pytest.raises(TemplateInvalid, match="bare trains wrongly on example 1: no token is learned"):
-        released(tmp_path, Sft(name="s", export=("trl",), template="chatml"), screened_of(*chats(20)))
+    (tmp_path / "bare.jinja").write_text("{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
+    wanted = Sft(name="s", export=("trl",), template="bare.jinja").located(tmp_path)
+    with pytest.raises(
+        TemplateInvalid, match=r"bare.jinja trains wrongly on 20 of 20 examples, .*: no token is learned"
+    ):
+        released(tmp_path, wanted, screened_of(*chats(20)))
     assert current(tmp_path / "exports" / "s") is None
+
+
+def test_row_157_a_template_that_changed_is_released_anew(tmp_path):
+    from flywheel.formats.chat_templates import template
+
+    file = tmp_path / "mine.jinja"
+    file.write_text(template("chatml").source)
+    wanted = Sft(name="s", export=("trl",), template="mine.jinja").located(tmp_path)
+    candidate, context = candidate_of(tmp_path, wanted, screened_of(*chats(20)))
+    assert [release(wanted, candidate, tmp_path / "exports", context).fresh for _ in range(2)] == [True, False]
+    file.write_text(template("chatml").source + "{# anew #}")
+    assert release(wanted, candidate, tmp_path / "exports", context).fresh

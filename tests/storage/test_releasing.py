@@ -8,6 +8,7 @@ from flywheel.errors import ReleaseRefused
 from flywheel.kinds import Threshold
 from flywheel.quality.expectations import Finding
 from flywheel.quality.targets import set_targets
+from flywheel.rights.registry import Registry
 from flywheel.sets.sft import Sft
 from flywheel.stages.assemble import assemble
 from flywheel.storage.releases import released
@@ -28,7 +29,7 @@ def finding(target, passed=True):
 @pytest.fixture
 def home(tmp_path):
     """What a release asks of a home."""
-    recipe = SimpleNamespace(name="test", digest="0" * 32)
+    recipe = SimpleNamespace(name="test", digest="0" * 32, rights=Registry())
     return SimpleNamespace(store=Store(tmp_path / "snapshots"), exports=tmp_path / "exports", recipe=lambda: recipe)
 
 

@@ -43,3 +43,19 @@ def test_made_to_hurt(text):
     began = time.perf_counter()
     prose.code(text)
     assert time.perf_counter() - began < 2
+
+
+def test_only_what_changes_is_put_in_its_place():
+    frame = pl.DataFrame({"t": ["x1", "y2", None]})
+    new = frame.select(prose.changed_where(pl.col("t"), "[0-9]", lambda t: t.replace("x", "z"))).to_series()
+    assert new.to_list() == ["z1", "y2", None]
+
+
+def test_holding_asks_further_only_where_the_first_is_found():
+    texts = pl.Series(["a1", "b1", "a", None])
+    assert prose.holding(texts, "1").to_list() == [0, 1]
+    assert prose.holding(texts, "1", "a").to_list() == [0]
+
+
+def test_foreign_texts_have_a_character_beyond_ascii():
+    assert prose.foreign(pl.Series(["a", "é", "가", "", None])).to_list() == [False, True, True, False, None]

@@ -1,0 +1,36 @@
+"""What the rights of a set come to in numbers, for the checks that judge them."""
+
+import polars as pl
+
+from flywheel.quality.measures import MEASURES
+from flywheel.rights.clearance import of_set
+from flywheel.rights.registry import Registry
+from flywheel.storage.snapshots import Snapshot, Store
+
+
+def measured(store: Store, candidate: Snapshot, registry: Registry) -> pl.DataFrame:
+    """MEASURES: `unregistered_rows`, `rows_forbidden_by_licence`, `rows_forbidden_by_teacher` and `rows_of_unknown_rights`, each
+    with a segment for every source or model concerned. Nothing where the recipe registers nothing and declares no purpose."""
+    if registry.purpose is None and not registry.sources:
+        return pl.DataFrame(schema=MEASURES)
+    found = of_set(store, candidate, registry)
+    total = {m: found.affected[key] for m, key in JUDGED.items()}
+    total["rows_of_unknown_rights"] = max(found.affected["licence", "unknown"], found.affected["teacher", "unknown"])
+    whole = [{"metric": m, "segment": "", "value": float(v), "n": found.examples} for m, v in total.items()]
+    whole.append(
+        {"metric": "unregistered_rows", "segment": "", "value": float(found.unregistered), "n": found.examples}
+    )
+    parts = [
+        {"metric": metric, "segment": f"{subject}={row['name']}", "value": float(row["rows"]), "n": found.examples}
+        for row in found.table.to_dicts()
+        for metric, (subject, verdict) in [*JUDGED.items(), *UNKNOWN]
+        if (row["subject"], row["verdict"]) == (subject, verdict)
+    ]
+    return pl.DataFrame(whole + parts, schema=MEASURES).sort("metric", "segment")
+
+
+JUDGED = {
+    "rows_forbidden_by_licence": ("licence", "forbidden"),
+    "rows_forbidden_by_teacher": ("teacher", "forbidden"),
+}
+UNKNOWN = [("rows_of_unknown_rights", (subject, "unknown")) for subject in ("licence", "teacher")]

@@ -1,0 +1,1 @@
+"""Rights: under which licences the sources stand, what the makers of models allow, and whether a purpose is permitted."""
