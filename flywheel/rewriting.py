@@ -210,15 +210,12 @@ class _Texts:
         change = self.changed[prose].get(text)
         return change.text if change else text
 
-    def rejoined(self, old: Mapping[str, str], new: Mapping[str, str], prose: bool) -> str:
-        """The content as the joined text of the rewritten parts again, if it was that before."""
-        before, after = _part_texts(old["parts"]), _part_texts(new["parts"])
-        joiner = next((j for j in ("\n", "", "\n\n", " ") if j.join(before) == old["content"]), None)
-        if joiner is None or (joined := joiner.join(after)) == new["content"]:
-            return new["content"]
-        # A value cut in two by the parts shows only in the joined text; clean wins over consistent.
-        self.learn(pl.Series([joined]), prose)
-        return self.of(joined, prose)
+
+def _rejoined(old: Mapping[str, str], new: Mapping[str, str]) -> str | None:
+    """The joined text of the rewritten parts, where the content was the joined text of the parts and is it no more."""
+    before, after = _part_texts(old["parts"]), _part_texts(new["parts"])
+    joiner = next((j for j in ("\n", "", "\n\n", " ") if j.join(before) == old["content"]), None)
+    return None if joiner is None or (joined := joiner.join(after)) == new["content"] else joined
 
 
 def _edited(texts: pl.Series, edit: Edit, secret: bytes) -> tuple[pl.Series, pl.Series, list[int]]:
@@ -274,12 +271,15 @@ def _with_cells(old: pl.DataFrame, changed: pl.DataFrame, texts: _Texts) -> pl.D
         one = one.join(cells, on=["row", "message"], how="left", maintain_order="left")
         one = one.with_columns(pl.coalesce("new", name).alias(name)).drop("new")
     both = one["content"].is_not_null() & one["parts"].is_not_null() & was["parts"].is_not_null()
-    mended = {
-        at: texts.rejoined(was.row(at, named=True), one.row(at, named=True), _is_prose("content", one["role"][at]))
-        for at in both.arg_true()
-    }
+    places = both.arg_true().to_list()
+    joined = {at: _rejoined(was.row(at, named=True), one.row(at, named=True)) for at in places}
+    mended = [(at, text, _is_prose("content", one["role"][at])) for at, text in joined.items() if text is not None]
+    # A value cut in two by the parts shows only in the joined text; clean wins over consistent.
+    for prose in {prose for *_, prose in mended}:
+        texts.learn(pl.Series([text for _, text, is_prose in mended if is_prose == prose]).unique(), prose)
     if mended:
-        one = one.with_columns(one["content"].scatter(list(mended), list(mended.values())))
+        clean = [texts.of(text, prose) for _, text, prose in mended]
+        one = one.with_columns(one["content"].scatter([at for at, *_ in mended], clean))
     messages = one.group_by("row", maintain_order=True).agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
     offered = changed.filter(pl.col("field") == "tools").select("row", "new")
     return (
