@@ -1,13 +1,14 @@
 """Which language the user writes."""
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 
 from flywheel.kinds import Signal
 from flywheel.records import user_text
+from flywheel.texts.prose import foreign
 
 
 class Language(Signal, frozen=True):
@@ -22,29 +23,36 @@ class Language(Signal, frozen=True):
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         head = user_text().fill_null("").str.slice(0, self.characters)
-        found = rows.select("id", text=head)
-        return found.select("id", written_in(pl.col("text"), self.min_letters).alias("language"))
+        said = rows.select("id", text=head).collect()
+        return said.select("id", language=written_in(said["text"], self.min_letters)).lazy()
 
 
-def written_in(text: pl.Expr, min_letters: int, only_sure: bool = False) -> pl.Expr:
+def written_in(texts: pl.Series, min_letters: int, only_sure: bool = False) -> pl.Series:
     """ISO 639-1 code of each text's language; "und" where fewer bytes are letters, none is found or, where that is asked, the
     detector is not sure."""
-    letters = text.str.replace_all(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", "")
-    hangul = letters.str.count_matches(r"[\x{1100}-\x{11ff}\x{3131}-\x{318e}\x{ac00}-\x{d7a3}]")
-    mostly_hangul = hangul * 2 >= letters.str.len_chars()
-    worth_it = pl.when(letters.str.len_bytes() >= min_letters).then(text)
-    guess = worth_it.map_batches(partial(_detect, only_sure=only_sure), return_dtype=pl.String, is_elementwise=True)
-    return pl.when((hangul > 0) & mostly_hangul).then(pl.lit("ko")).otherwise(guess)
+    enough = texts.str.contains(rf"^(?:[^A-Za-z]*[A-Za-z]){{{min_letters}}}")
+    korean = pl.repeat(False, len(texts), eager=True)
+    if len(beyond := foreign(texts).arg_true()):
+        letters = texts.gather(beyond).str.replace_all(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", "")
+        hangul = letters.str.count_matches(r"[\x{1100}-\x{11ff}\x{3131}-\x{318e}\x{ac00}-\x{d7a3}]")
+        korean = korean.scatter(beyond, (hangul > 0) & (hangul * 2 >= letters.str.len_chars()))
+        enough = enough.scatter(beyond, letters.str.len_bytes() >= min_letters)
+    guessed = (enough & ~korean).arg_true()
+    guesses = [_guess(text, only_sure) for text in texts.gather(guessed).to_list()]
+    told = pl.select(pl.when(korean).then(pl.lit("ko")).otherwise(pl.lit("und"))).to_series()
+    return told.scatter(guessed, pl.Series(guesses, dtype=pl.String)) if guesses else told
 
 
-def _detect(texts: pl.Series, only_sure: bool) -> pl.Series:
-    detect = _sure if only_sure else _detector().detect_mt
-    return pl.Series(texts.name, ["und" if t is None else detect(t) for t in texts.to_list()], dtype=pl.String)
+def _guess(text: str, only_sure: bool) -> str:
+    language, reliable = _detected(text)
+    return language if reliable or not only_sure else "und"
 
 
-def _sure(text: str) -> str:
+@lru_cache(maxsize=1 << 15)  # what a user asks and what the reply answers is mostly one text
+def _detected(text: str) -> tuple[str, bool]:
+    """The language of a text, and whether the detector is sure."""
     found = _detector().detect_details(text)
-    return str(found.language) if found.reliable else "und"
+    return str(found.language), bool(found.reliable)
 
 
 @cache

@@ -26,9 +26,9 @@ class ReplyLanguage(Signal, frozen=True):
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         texts = {"reply_language": last_reply(), "input_language": last_input()}
-        heads = {name: self._head(text) for name, text in texts.items()}
-        sure = {name: written_in(pl.col(name), self.min_letters, only_sure=True) for name in heads}
-        return rows.select("id", **heads).select("id", **sure)
+        said = rows.select("id", **{name: self._head(text) for name, text in texts.items()}).collect()
+        sure = {name: written_in(said[name], self.min_letters, only_sure=True) for name in reversed(texts)}
+        return said.select("id", *(sure[name].alias(name) for name in texts)).lazy()
 
     def _head(self, text: pl.Expr) -> pl.Expr:
         # The code is cut out before the text is cut short: a long program first would leave no prose.

@@ -1,6 +1,13 @@
-import pytest
+import re
 
-from flywheel.signals.language import Language
+import eldc
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel.signals.language import Language, _detected, written_in
+from flywheel.signals.reply_language import ReplyLanguage
 from tests.build import chat
 
 
@@ -32,3 +39,29 @@ def test_a_call_without_user_is_undetermined():
         Language().measure(chat("system: Say hello to everyone", "assistant: Hello").lazy()).collect().row(0)[1]
         == "und"
     )
+
+
+@given(st.text(alphabet="ab Z1.é가ㄱ東あб\n", max_size=30), st.booleans())
+def test_what_is_worth_a_guess_is_told_by_its_letters(text, only_sure):
+    letters = re.sub(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", "", text)
+    hangul = len(re.findall("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]", letters))
+    if hangul and hangul * 2 >= len(letters):
+        expected = "ko"
+    elif len(letters.encode()) < 10:
+        expected = "und"
+    else:
+        eldc.init()
+        expected = eldc.detect(text) if not only_sure or eldc.detect_details(text).reliable else "und"
+    assert written_in(pl.Series([text]), 10, only_sure).to_list() == [expected]
+
+
+def test_a_text_that_is_asked_for_twice_is_looked_at_once():
+    _detected.cache_clear()
+    frame = chat("user: What is the capital of France, and why?", "assistant: Paris is the capital of France.")
+    Language().measure(frame.lazy()).collect()
+    ReplyLanguage().measure(frame.lazy()).collect()
+    assert _detected.cache_info()[:2] == (1, 2)
+
+
+def test_no_rows():
+    assert Language().measure(chat("user: a", "assistant: b").head(0).lazy()).collect().is_empty()
