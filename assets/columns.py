@@ -149,7 +149,7 @@ MEANINGS: Mapping[str, str] = {
     "raw_score": "the score as given",
     "signal": "which kind of feedback made it an example",
     "weight": "how much it counts",
-    "queue": "why it is here: held back for a person, or asked for by a batch",
+    "queue": "why it is here: held back for a person, people contradict each other, or a batch asks for it",
     "priority": "1 is looked at first",
     "group": "what stays on one side of the split together",
 }

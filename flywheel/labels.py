@@ -46,12 +46,12 @@ LABEL_COLUMNS = tuple(c for c in LABELS if c not in ("id", "day"))
 
 COMPARISONS = pl.Schema(
     {
-        "signal": pl.String(),  # edit | correction | regeneration | choice | ranking
+        "signal": pl.String(),  # edit | correction | regeneration | choice | ranking | judge
         "chosen": pl.String(),  # conversation id; null where `correction` is the better reply
         "rejected": pl.String(),
         "correction": pl.String(),
         "feedback_id": pl.String(),
-        "weight": pl.Float64(),  # edits and choices 1, rankings 0.8, regenerations 0.5
+        "weight": pl.Float64(),  # edits and choices 1, rankings 0.8, judges 0.6, regenerations 0.5
         "occurred_at": UTC_TIME,
         "day": pl.Date(),
     }

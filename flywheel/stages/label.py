@@ -14,7 +14,7 @@ from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.records import conform, short_hash
 from flywheel.storage.snapshots import Snapshot
 
-WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "regeneration": 0.5}
+WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "judge": 0.6, "regeneration": 0.5}
 """How much a comparison counts: what a person wrote or chose, before what we infer (formats.md, table of kinds)."""
 
 
@@ -259,7 +259,7 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
     """What each standing event says is better than what: COMPARISONS, sorted by event.
 
     An edit or correction beats the reply it corrects; the kept reply beats the one regenerated; the choice beats each loser;
-    in a ranking every reply beats those after it (n(n-1)/2 pairs).
+    in a ranking every reply beats those after it (n(n-1)/2 pairs). What a model chose or ranked has the signal `judge`.
     """
     weights = pl.col("signal").replace_strict(WEIGHTS, return_dtype=pl.Float64)
     written = applied.filter(pl.col("kind").is_in(["edit", "correction"]) & pl.col("correction").is_not_null()).select(
@@ -291,8 +291,13 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("later") > pl.col("place"))
         .select("feedback_id", "occurred_at", "day", signal=pl.lit("ranking"), chosen="other_rows", rejected="rejected")
     )
+    by_model = applied.filter((pl.col("actor_kind") == "judge") & pl.col("kind").is_in(["choice", "ranking"])).select(
+        "feedback_id", judged=pl.lit("judge")
+    )
     return conform(
         pl.concat([written, again, chosen, pairs], how="diagonal_relaxed")
+        .join(by_model, on="feedback_id", how="left")
+        .with_columns(signal=pl.coalesce("judged", "signal"))
         .with_columns(weight=weights)
         .sort("feedback_id", "chosen", "rejected"),
         COMPARISONS,

@@ -192,3 +192,14 @@ def test_the_key_of_a_day_changes_with_all_that_decides_it_and_not_with_the_orde
     keys = [day_digest(pl.DataFrame([one | change, two], schema=schema)) for change in ({}, *changes)]
     assert keys[0] == day_digest(pl.DataFrame([two, one], schema=schema))
     assert keys[0] not in keys[1:]
+
+
+def test_row_4_what_a_model_chose_is_told_apart_from_what_people_chose():
+    events = [
+        event("f1", "choice", chosen_id="r2", others=["r1"], actor_kind="judge", actor="m"),
+        event("f2", "choice", chosen_id="r2", others=["r1"], actor_kind="end_user"),
+        event("f3", "ranking", others=["r2", "r1"], actor_kind="judge", actor="m"),
+    ]
+    applied = settled(*events).filter(pl.col("status") == "applied")
+    pairs = compare(applied).select("feedback_id", "signal", "chosen", "weight").rows()
+    assert pairs == [("f1", "judge", "log:r2", 0.6), ("f2", "choice", "log:r2", 1.0), ("f3", "judge", "log:r2", 0.6)]
