@@ -68,6 +68,7 @@ MEANINGS: Mapping[str, str] = {
     "copied": "the user copied the reply",
     "abandoned": "the user left after the reply",
     "implicit": "sum of weak signs, good ones positive",
+    "signs": "names of the weak signs",
     "comments": "how many comments there are",
     "feedback": "ids of the feedback events behind it",
     "prompt_chars": "characters of every message but the last",
