@@ -78,6 +78,12 @@ class ErasureUnfinished(FlywheelError):
     """Something of whom was to be forgotten is left in the home."""
 
 
+class PlanInvalid(FlywheelError):
+    """A plan was asked for with numbers that cannot be."""
+
+    exit_code = 2
+
+
 class ReleaseRefused(FlywheelError):
     """A candidate may not be released: a blocking check failed or has no verdict for this very snapshot."""
 

@@ -26,6 +26,7 @@ from flywheel.quality import targets
 from flywheel.quality.mixes import undeclared
 from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
+from flywheel.quantity.economics import Serving
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
 from flywheel.rights.registry import Purpose, RegisteredSource, Registry, TeacherTerms
 from flywheel.sets import SETS, AnySet
@@ -79,6 +80,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     set: tuple[AnySet, ...] = ()
     review: tuple[AnyBatch, ...] = ()
     """Batches of rows that a person should look at next, because their answer teaches most."""
+    serving: Serving | None = None
+    """What is served and what that costs, for what a set with shorter prompts saves."""
     check: dict[str, dict[str, Threshold]] = {}
     """asset -> check -> bound, for the checks that are not of one set."""
 

@@ -36,6 +36,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _front(manifest, facts),
         f"# {manifest['set']}\n\n{ABOUT.get(manifest['kind'], '')} Version `{manifest['version']}`, made by flywheel from production logs and feedback.",
         _contents(manifest),
+        _tokens(manifest),
         _origin(manifest, facts),
         _rights(manifest),
         _made(manifest),
@@ -120,6 +121,29 @@ def _contents(manifest: Mapping[str, Any]) -> str:
             "\n\n`rows.parquet` holds every column of every example with the line it lies on; `manifest.json` the id behind each line."
         )
     )
+
+
+def _tokens(manifest: Mapping[str, Any]) -> str:
+    """Rows and tokens, and what shorter prompts save."""
+    tokens = manifest.get("tokens")
+    if not tokens or not tokens["examples"]:
+        return ""
+    n = tokens["examples"]
+    sides = [(side, tokens[side]) for side in ("prompt", "completion", "rejected") if tokens[side]]
+    rows = [[side, f"{total:,}", f"{total / n:,.1f}"] for side, total in sides]
+    text = f"## Tokens\n\nAs {tokens['tokenizer']} counts them, in {n:,} rows.\n\n" + _table(
+        ["of", "tokens", "a row"], rows
+    )
+    if "prompt_as_logged" in tokens:
+        fewer = (tokens["prompt_as_logged"] - tokens["prompt"]) / n
+        text += f"\n\nPrompts are {fewer:,.1f} tokens shorter than as logged ({tokens['prompt_as_logged'] / n:,.1f}): a model tuned on them is called so."
+    if (worth := manifest.get("economics")) and worth["saved"]:
+        text += f" Over {worth['calls']:,.0f} calls that saves {worth['saved']:,.2f}"
+        even = worth["break_even_calls"]
+        text += (
+            f", and training for {worth['training']:,.2f} is paid after {even:,.0f} calls." if even is not None else "."
+        )
+    return text
 
 
 def _origin(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

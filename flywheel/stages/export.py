@@ -34,6 +34,8 @@ from flywheel.lineage import ENGINE, Derivation, SnapshotRef
 from flywheel.quality.targets import Target
 from flywheel.quality.training import LEARNED
 from flywheel.quality.waterfall import waterfall
+from flywheel.quantity.economics import Serving, worth
+from flywheel.quantity.tokens_of_sets import tokens_of
 from flywheel.records import canonical
 from flywheel.rights.clearance import told
 from flywheel.storage.snapshots import Snapshot, Store, file_digest, sync, write_synced
@@ -65,6 +67,8 @@ class ExportContext:
     """Whether `current` moves to it."""
     results: Sequence[Mapping[str, Any]] = ()
     """What models trained on this very version scored; see `results.table`."""
+    serving: Serving | None = None
+    """What is served and at which price, where the recipe says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,9 @@ def export(
     recipe = home.recipe()
     chain = ancestry(home.store, candidate)
     rights = told(home.store, candidate, recipe.rights)
-    context = ExportContext(recipe.name, recipe.digest, verdicts, chain, rights, proof, pointed, results)
+    context = ExportContext(
+        recipe.name, recipe.digest, verdicts, chain, rights, proof, pointed, results, recipe.serving
+    )
     return release(wanted, candidate, home.exports, context)
 
 
@@ -320,6 +326,9 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     write_rows(candidate, first, folder / "rows.parquet")
     chosen = write_selection(candidate, folder / SELECTED)
     manifest = _manifest(wanted, candidate, context, written)
+    manifest["tokens"] = tokens_of(wanted, candidate, next((c for c in context.chain if c.name == "curated"), None))
+    if context.serving is not None:
+        manifest["economics"] = worth(manifest["tokens"], context.serving)
     if (proved := proof(wanted, candidate, context.proof)) is not None:
         manifest["template"] = proved
     write_synced(folder / "README.md", card(manifest, facts(candidate, context)).encode())

@@ -1,0 +1,1 @@
+"""How much data, at what cost: advice, budgets, tokens, and what a shorter prompt saves."""
