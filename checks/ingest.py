@@ -19,7 +19,12 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
             "conversations",
             bounds(recipe, "conversations"),
             lambda h: measures.conversations(
-                h.store.head("raw_files"), h.store.head("conversations"), h.store.head("feedback"), recipe.policy
+                h.store.head("raw_files"),
+                h.store.head("conversations"),
+                h.store.head("feedback"),
+                recipe.policy,
+                recipe.tuned,
+                h.home.exports,
             ),
         ),
         judged(

@@ -48,6 +48,8 @@ class Source(Operator, frozen=True):
     """One log or feedback format. It reads one parsed line; finding lines, bad bytes and quarantine are not its business."""
 
     gives: ClassVar[Literal["conversations", "feedback"]]
+    origin: ClassVar[Literal["logged", "demonstrated"]] = "logged"
+    """Who wrote the replies it reads: a model that was called, or a person to show how it is done."""
 
     def recognises(self, line: Mapping[str, Any]) -> bool:
         """Whether this parsed line looks like the format."""
@@ -477,10 +479,6 @@ class Export(Operator, frozen=True):
 
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         """Files that belong beside the data files. `files`: split -> name of its data file, for the splits with rows."""
-        return {}
-
-    def settings(self, kind: str, notes: Mapping[str, Any]) -> dict[str, bytes]:
-        """Files with what the trainer has to be told of this set (`notes`, as `assemble` stores them), such as weights of labels."""
         return {}
 
     def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
 from flywheel.quality.mixes import undeclared
+from flywheel.quality.served_prompts import PROMPTED, Tuned
 from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.quantity.economics import Serving
@@ -78,6 +79,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     trait: tuple[Trait, ...] = ()
     """Traits of one's own, each a check."""
     set: tuple[AnySet, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
+    """Models in production that were trained on sets of this recipe; a check holds their new calls against the trained form."""
     review: tuple[AnyBatch, ...] = ()
     """Batches of rows that a person should look at next, because their answer teaches most."""
     serving: Serving | None = None
@@ -220,7 +223,12 @@ def _declared_off(recipe: Recipe) -> Recipe:
         for s in recipe.set
     )
     check = dict(recipe.check)
-    for asset, name, there in (("screened", FORBIDDEN, policy.drop_fields), ("conversations", DRIFT, policy.types)):
+    further = (
+        ("screened", FORBIDDEN, policy.drop_fields),
+        ("conversations", DRIFT, policy.types),
+        ("conversations", PROMPTED.name, recipe.tuned),
+    )
+    for asset, name, there in further:
         if not there:
             check[asset] = {name: off} | check.get(asset, {})
     return recipe.model_copy(update={"set": sets, "check": check})
@@ -302,6 +310,12 @@ def _faults(recipe: Recipe) -> list[str]:
     ]
     for i, wanted in enumerate(recipe.set):
         faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
+    faults += review_faults(recipe.review, axes, numbers)
+    faults += [
+        f'tuned.{i}.{t.model}: there is no set "{t.set}".{nearest(t.set, names)} Sets: {", ".join(names)}.'
+        for i, t in enumerate(recipe.tuned)
+        if t.set not in names
+    ]
     faults += review_faults(recipe.review, axes, numbers)
     for asset, bounds in recipe.check.items():
         if asset == "set":

@@ -65,6 +65,9 @@ files = ["benchmarks/quiz.jsonl"]
 [[signal]]
 use = "benchmark_similarity"
 files = ["benchmarks/riddle.jsonl"]
+[[tuned]]
+model = "m"
+set = "answers"
 [policy]
 drop_fields = ["zip_code"]
 [policy.types]

@@ -1,6 +1,7 @@
 """The dataset card: what a set is, where it came from, how it was made and checked. Made from its manifest alone."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -284,16 +285,18 @@ def _holds(trait: Mapping[str, Any]) -> str:
 
 
 def _limits(manifest: Mapping[str, Any]) -> str:
-    lines = [
-        f"- `{form}` does not carry {what} ({n:,} examples)."
-        for form, lost in manifest["losses"].items()
-        for what, n in sorted(lost.items())
+    """The loss report: what each format cannot carry, of how many examples, and which examples it cannot hold at all."""
+    lost = [
+        [f"`{form}`", _plain(what), f"{loss['rows']:,}", ", ".join(map(_plain, loss["examples"]))]
+        for form, losses in manifest["losses"].items()
+        for what, loss in sorted(losses.items())
     ]
-    lines += [
-        f"- `{form}` cannot hold {len(ids):,} examples; `manifest.json` lists them."
-        for form, ids in manifest["refused"].items()
-    ]
-    return "## What the formats leave out\n\n" + "\n".join(lines) if lines else ""
+    for form, ids in manifest["refused"].items():
+        for why, count in sorted(Counter(ids.values()).items()):
+            some = [i for i, reason in ids.items() if reason == why][:5]
+            lost.append([f"`{form}`", f"the whole example: {_plain(why)}", f"{count:,}", ", ".join(map(_plain, some))])
+    head = ["format", "does not carry", "examples", "such as"]
+    return "## What the formats leave out\n\n" + _table(head, lost) if lost else ""
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import polars as pl
 
 from flywheel.errors import FlywheelError
+from flywheel.formats.messages import INSTRUCTIONS
 
 
 class PromptInvalid(FlywheelError):
@@ -66,6 +67,17 @@ def few_shot(prompt: str) -> FewShot:
     return FewShot(told, tuple(inputs[:-1]), inputs[-1][0], prefix, cut[0][0].group())
 
 
+def short_form(prompt: str) -> str | None:
+    """What a prompt asks, in the short form: "pizza -->". One that has it already stays; None where it is no few-shot prompt."""
+    if "\n" not in prompt.strip() and (found := SEPARATORS.search(prompt)) and not prompt[found.end() :].strip():
+        return prompt.strip()
+    try:
+        taken = few_shot(prompt)
+    except PromptInvalid:
+        return None
+    return f"{taken.slot}{taken.separator}"
+
+
 def _shared_prefix(inputs: Sequence[str]) -> str:
     """The word and colon that every input begins with; "" where they begin differently."""
     found = re.match(r"[^:\n]{1,40}:[ \t]*", inputs[0])
@@ -77,7 +89,15 @@ def _shared_prefix(inputs: Sequence[str]) -> str:
 
 
 Code = Literal[
-    "OK", "MISSING_SUFFIX", "EXTRA_PREFIX", "TRAILING_SPACE", "EXTRA_SUFFIX", "MISSING_PREFIX", "DIFFERENT_FORM"
+    "OK",
+    "MISSING_SUFFIX",
+    "EXTRA_PREFIX",
+    "TRAILING_SPACE",
+    "EXTRA_SUFFIX",
+    "MISSING_PREFIX",
+    "MISSING_INSTRUCTIONS",
+    "EXTRA_INSTRUCTIONS",
+    "OTHER_INSTRUCTIONS",
 ]
 
 
@@ -126,6 +146,28 @@ def released_prompts(version: Path) -> list[str]:
         raise PromptInvalid(f"{version} holds no release. Run: flywheel build") from None
     last = rows.filter(pl.col("split") == "train").select(pl.col("prompt").list.eval(user).list.last()).to_series()
     return last.drop_nulls().unique().sort().to_list()
+
+
+def released_instructions(version: Path) -> list[str]:
+    """The distinct instructions of a released version's training rows, sorted; "" for those of a row without any."""
+    told = pl.element().struct.field("content").filter(pl.element().struct.field("role").is_in(list(INSTRUCTIONS)))
+    try:
+        rows = pl.read_parquet(version / "rows.parquet", columns=["prompt", "split"])
+    except OSError:
+        raise PromptInvalid(f"{version} holds no release. Run: flywheel build") from None
+    mine = rows.filter(pl.col("split") == "train").select(pl.col("prompt").list.eval(told).list.join("\n\n"))
+    return mine.to_series().fill_null("").unique().sort().to_list()
+
+
+def lint_instructions(told: str | None, trained: Sequence[str]) -> Lint:
+    """Hold the instructions of a served prompt against those of training, where these have a form at all: none, or one text."""
+    served = told or ""
+    if served in trained or len(trained) != 1:
+        return Lint("OK", None)
+    if not served:
+        return Lint("MISSING_INSTRUCTIONS", 0, trained[0])
+    at = len(_common([served, trained[0]]))
+    return Lint("OTHER_INSTRUCTIONS" if trained[0] else "EXTRA_INSTRUCTIONS", at, trained[0][at:])
 
 
 def _common(texts: Sequence[str]) -> str:

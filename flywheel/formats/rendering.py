@@ -26,15 +26,31 @@ WORTH_PROCESSES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The files of one format: row ids in the order of their lines, refused ids with reasons, losses with counts."""
+    """The files of one format: row ids in the order of their lines, refused ids with reasons, and what was lost of how many."""
 
     lines: dict[str, list[str]]
     refused: dict[str, str]
-    losses: dict[str, int]
+    losses: dict[str, "Loss"]
     companions: tuple[str, ...]
     """Files beside the data files."""
     filled: dict[str, str]
     """Split -> its data file in the folder of the format, for the splits with lines."""
+
+
+SHOWN = 5
+"""Examples named of each loss."""
+
+
+@dataclass(slots=True)
+class Loss:
+    """One thing that a format cannot carry: how many examples have it, and the ids of the first of them."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, rows: int, examples: Sequence[str]) -> None:
+        """Take up further examples."""
+        self.rows, self.examples = self.rows + rows, [*self.examples, *examples][:SHOWN]
 
 
 @dataclass(slots=True)
@@ -44,7 +60,7 @@ class Segment:
     ids: dict[str, list[str]] = field(default_factory=lambda: {s: [] for s in SPLITS})
     """Split -> ids in the order of the lines."""
     refused: dict[str, str] = field(default_factory=dict)
-    losses: dict[str, int] = field(default_factory=dict)
+    losses: dict[str, Loss] = field(default_factory=dict)
 
 
 def write_formats(formats: Mapping[str, Export], name: str, candidate: Snapshot, folder: Path) -> dict[str, Written]:
@@ -57,23 +73,17 @@ def write_formats(formats: Mapping[str, Export], name: str, candidate: Snapshot,
     with tempfile.TemporaryDirectory(dir=folder, prefix=".segments-") as aside:
         tasks = [partial(render_part, part, formats, Path(aside) / f"{n:06}") for n, part in enumerate(candidate.parts)]
         segments = [segment for _, segment in sorted(run(tasks), key=lambda done: done[0])]
-        notes = candidate.notes
+        kind = str(candidate.notes.get("kind", ""))
         return {
             use: _joined(
-                form, name, notes, folder, "" if place == 0 else f"{use}/", [s[use] for s in segments], Path(aside)
+                form, name, kind, folder, "" if place == 0 else f"{use}/", [s[use] for s in segments], Path(aside)
             )
             for place, (use, form) in enumerate(formats.items())
         }
 
 
 def _joined(
-    form: Export,
-    name: str,
-    notes: Mapping[str, Any],
-    folder: Path,
-    prefix: str,
-    segments: Sequence[Segment],
-    aside: Path,
+    form: Export, name: str, kind: str, folder: Path, prefix: str, segments: Sequence[Segment], aside: Path
 ) -> Written:
     """The segments of one format as its files."""
     lines: dict[str, list[str]] = {}
@@ -85,13 +95,12 @@ def _joined(
         if faults := file_faults(form.use, file, len(lines[file]), (folder / file).stat().st_size):
             raise ExportInvalid(" ".join(faults))
     filled = {s: form.file(s) for s in SPLITS if lines[prefix + form.file(s)]}
-    kind = str(notes.get("kind", ""))
-    beside = form.companions(name, kind, filled) | form.settings(kind, notes)
+    beside = form.companions(name, kind, filled)
     for companion, data in beside.items():
         write_synced(folder / (prefix + companion), data)
-    losses: dict[str, int] = {}
-    for what, count in (item for s in segments for item in s.losses.items()):
-        losses[what] = losses.get(what, 0) + count
+    losses: dict[str, Loss] = {}
+    for what, lost in sorted((item for s in segments for item in s.losses.items()), key=lambda item: item[0]):
+        losses.setdefault(what, Loss()).add(lost.rows, lost.examples)
     refused = {i: why for s in segments for i, why in s.refused.items()}
     return Written(lines, refused, losses, tuple(prefix + c for c in beside), filled)
 
@@ -136,7 +145,7 @@ def _line(form: Export, example: Mapping[str, Any], segment: Segment) -> bytes |
         segment.refused[example["id"]] = unfit
         return None
     for what in form.losses(example):
-        segment.losses[what] = segment.losses.get(what, 0) + 1
+        segment.losses.setdefault(what, Loss()).add(1, [example["id"]])
     return line
 
 

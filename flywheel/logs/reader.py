@@ -61,7 +61,7 @@ RAW_FILES = {
 }
 
 
-CALL = tuple(c for c in CONVERSATIONS if c not in ("messages", "origin", "occurred_at", "day", "parents", "raw"))
+CALL = tuple(c for c in CONVERSATIONS if c not in ("messages", "occurred_at", "day", "parents", "raw"))
 EVENT = tuple(c for c in FEEDBACK if c not in ("occurred_at", "received_at", "raw"))
 """The columns that a source and `complete` say in full; the others are made of them."""
 Row = tuple[Any, ...]
@@ -161,6 +161,7 @@ class Reader:
             row["digest"] = said(row)
             return (*map(get, EVENT), *map(_micros, (get("occurred_at"), get("received_at"))), *ref)
         native, choice = plain_id(row["native_id"]), get("choice")
+        row["origin"] = source.origin
         row["id"] = f"{use}:{native}#{choice}" if choice else f"{use}:{native}"
         row["user"] = self.pseudonym(get("user"))
         if get("conversation_id") is None and get("half") is None:
@@ -278,7 +279,6 @@ def conversation_frame(rows: Sequence[Row], file: str) -> pl.DataFrame:
     return frame.with_columns(
         _raw(file, line, offset, length, digest),
         day=pl.col("occurred_at").dt.date(),
-        origin=pl.lit("logged"),
         parents=pl.lit([], dtype=pl.List(pl.String)),
     ).select(CONVERSATIONS.names())
 

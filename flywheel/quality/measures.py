@@ -8,6 +8,7 @@ Counting is done on slim columns; only the measures of text read text, a part at
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -18,8 +19,9 @@ from flywheel.logs.reader import whole_files
 from flywheel.protection.forbidden import FREE, forbidden_fields
 from flywheel.protection.policy import NO_POLICY, Policy, type_drift
 from flywheel.quality import leaks, mixes
-from flywheel.quality.measures_of_kinds import of_kind
+from flywheel.quality.served_prompts import Tuned, served_prompts
 from flywheel.quality.training import training
+from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.storage.snapshots import Snapshot
@@ -73,11 +75,17 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
 
 
 def conversations(
-    files: Snapshot, conversations: Snapshot, feedback: Snapshot, policy: Policy = NO_POLICY
+    files: Snapshot,
+    conversations: Snapshot,
+    feedback: Snapshot,
+    policy: Policy = NO_POLICY,
+    tuned: Sequence[Tuned] = (),
+    exports: Path = Path(),
 ) -> pl.DataFrame:
     """Of the conversations: `unaccounted_lines` (lines of any raw file that are in no table; a segment for each such file),
     `repeated_ids`, `conflicting_ids`, `repeat_mass` (the share of rows that are one and the same call), `type_drift` (per path
-    and type, where the policy declares types), `rows`, `set_aside` per status, `calls` per status, application and origin."""
+    and type, where the policy declares types), `prompt_mismatches` (of new calls of tuned models, whose sets lie in `exports`),
+    `rows`, `set_aside` per status, `calls` per status, application and origin."""
     quarantined = files.scan("quarantine").select("file", "line")
     seen = [quarantined, *_lines_of(conversations), *_lines_of(feedback)]
     received = whole_files(files).select("file", "name", lines=pl.col("accepted") + pl.col("quarantined"))
@@ -89,6 +97,7 @@ def conversations(
         _one("conflicting_ids", aside.get("id_conflict", 0), n),
         _repeat_mass(rows, "digest", n),
         _drift(conversations, policy),
+        served_prompts(conversations, tuned, exports),
         _one("rows", n, n),
         _per("set_aside", aside, conversations.count("set_aside")),
         *[_per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("status", "app", "origin", "model")],
@@ -235,7 +244,7 @@ def candidate(
     from the recipe, so that a fault in assembling is seen here and not repeated."""
     n = candidate.count()
     rows = candidate.scan().select(
-        "id", "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal", "source", "licence",
+        "id", "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal",
         roles=_roles("prompt") + pl.lit(">") + _roles("completion"),
         empty=_said("completion") == "",
         same=(_said("completion") == _said("rejected")) | pl.col("rejected").is_null(),
@@ -262,15 +271,14 @@ def candidate(
         _one("duplicate_rate", _share(_repeated_examples(_once(rows, candidate), curated), n), n),
         _one("copy_share", _share(n - _once(rows, candidate).height, n), n),
         _one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
-        of_kind(wanted, candidate, rows, curated.count()),
+        _one("pairs_without_contrast", _true(rows["same"]) if wanted.use == "preference" else 0, n),
+        _one("minority_share", _share(min(_true(rows["label"] == side) for side in (True, False)), n), n),
+        _one("scores_off_scale", _off_scale(wanted, rows), n),
         _validation(wanted, rows),
         training(wanted, proof),
         _one("rows", n, n),
         _per("rejected", _reasons(no), candidate.count("rejected")),
-        *[
-            _per(f"rows_by_{axis}", _top(rows.lazy(), axis), n)
-            for axis in ("split", "origin", "source", "licence", "signal", "label")
-        ],
+        *[_per(f"rows_by_{axis}", _top(rows.lazy(), axis), n) for axis in ("split", "origin", "signal", "label")],
     )
 
 
@@ -447,6 +455,14 @@ def _said(column: str) -> pl.Expr:
     fields += [pl.element().struct.field(f).fill_null("").replace(["[]", "null"], "") for f in ("tool_calls", "parts")]
     said = pl.concat_str([f.str.strip_chars() for f in fields], separator="\x1f").str.strip_chars("\x1f")
     return pl.col(column).list.eval(said).list.join("\x1e").str.strip_chars("\x1e").fill_null("")
+
+
+def _off_scale(wanted: SetKind, rows: pl.DataFrame) -> int:
+    """Rewards without a finite score, or whose rating as given lies off the scale the recipe declares."""
+    if not isinstance(wanted, Reward):
+        return 0
+    good = pl.col("score").is_finite() & pl.col("raw_score").is_between(*wanted.scale)
+    return int(rows.select((~good).fill_null(True).sum()).item())
 
 
 def _validation(wanted: SetKind, rows: pl.DataFrame) -> list[Row]:

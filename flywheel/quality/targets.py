@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flywheel.kinds import SetKind, Threshold, Undeclared, Unjudged
 from flywheel.quality.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
+from flywheel.quality.served_prompts import PROMPTED
 from flywheel.quality.target import Severity as Severity
 from flywheel.quality.target import Target as Target
 from flywheel.quality.targets_of_sets import NO_FORBIDDEN_FIELD, NO_PII_IS_LEFT, NO_ROW_VANISHED, OUR_FAULT, SETS, SURE
@@ -74,6 +75,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             next_step="Mend the application that writes them, or declare the type they have (number takes int and float).",
             max=0,
         ),
+        PROMPTED,
     ),
     "feedback": (_EVERY_LINE, _IDS_ARE_UNIQUE),
     "labels": (

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from flywheel.kinds import Formed, SetKind
 from flywheel.records import last_reply, message, reply
-from flywheel.sets.cot import found_at
 from flywheel.sets.sft import Sft
 
 
@@ -23,9 +22,6 @@ class Corpus(SetKind):
     """Length of a training sequence, for the packing report."""
     longer: Literal["keep", "drop"] = "keep"
     """A document longer than a sequence is kept and reported (a trainer splits it), or left out as LONGER_THAN_SEQUENCE."""
-
-    licence: str = "license"
-    """Where the metadata of a call states the licence of its document: a key, or a path with dots. `licence` of rows.parquet."""
 
     absent: ClassVar[str] = "not_eligible"
 
@@ -54,8 +50,7 @@ class Corpus(SetKind):
         text = "\n\n".join(t for t in texts if t.strip())
         if not text:
             return Formed(reasons=("NO_TEXT",))
-        licence = found_at(row["metadata"], self.licence)
-        return Formed((), [message({"role": "assistant", "content": text})], columns={"licence": licence})
+        return Formed((), [message({"role": "assistant", "content": text})])
 
     def report(self, chosen: pl.DataFrame, pool: pl.LazyFrame) -> dict[str, Any]:
         """`packing`: sequences needed, tokens, how full they are, and documents longer than one."""

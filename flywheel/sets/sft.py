@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import model_validator
 
 from flywheel.formats.messages import INSTRUCTIONS
+from flywheel.formats.prompts import short_form
 from flywheel.kinds import Formed, SetKind
 from flywheel.records import conform, message
 from flywheel.sets import PICKED
@@ -34,6 +35,9 @@ class Sft(SetKind):
     system_template: str = ""
     """The short instruction in their place; `{app}`, `{prompt_name}`, `{prompt_version}`, `{model}` stand for the row's."""
 
+    few_shot: Literal["keep", "short"] = "keep"
+    """`short`: of a few-shot prompt, the instruction and the examples shown are taken off, and what is asked stays with its
+    separator: "pizza -->". A row whose last input is none is left out as NO_FEW_SHOT."""
     turns: Literal["each", "whole"] = "each"
     """`each`: every reply is an example of its own, and earlier replies in its prompt are not learned. `whole`: the turns of a
     session are one example, in which every reply worth imitating is learned and the others (those with a thumb down, too) are not."""
@@ -53,7 +57,7 @@ class Sft(SetKind):
         return self.turns == "whole"
 
     def forms(self) -> bool:
-        return self.system != "keep"
+        return self.system != "keep" or self.few_shot != "keep"
 
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
@@ -62,11 +66,18 @@ class Sft(SetKind):
         rest = [m for m in prompt if m["role"] not in INSTRUCTIONS]
         if not rest:
             return Formed(reasons=("NO_PROMPT",))
-        if self.system == "drop" or len(rest) == len(prompt):
+        told = [m for m in prompt if m["role"] in INSTRUCTIONS]
+        if self.few_shot == "short":
+            if rest[-1]["role"] != "user" or (short := short_form(rest[-1]["content"] or "")) is None:
+                return Formed(reasons=("NO_FEW_SHOT",))
+            rest = [*rest[:-1], message({**rest[-1], "content": short, "parts": None})]
+        if self.system == "drop" or not told:
             return Formed(rest, completion)
+        if self.system == "keep":
+            return Formed([*told, *rest], completion)
         # Values come from logs: they are put in as text and never read as a template.
-        told = FIELD.sub(lambda m: str(row[m.group(1)] or ""), self.system_template)
-        return Formed([message({"role": "system", "content": told}), *rest], completion)
+        instruction = FIELD.sub(lambda m: str(row[m.group(1)] or ""), self.system_template)
+        return Formed([message({"role": "system", "content": instruction}), *rest], completion)
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         known = labels.select("id", "thumb", "implicit", "correction", "corrected_by", "feedback")

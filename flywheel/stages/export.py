@@ -14,7 +14,7 @@ recipe give the same bytes.
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -428,7 +428,9 @@ def _manifest(
         "notes": dict(candidate.notes),
         **({"rights": dict(context.rights)} if context.rights else {}),
         "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
-        "losses": {use: w.losses for use, w in written.items() if w.losses},
+        "losses": {
+            use: {what: asdict(lost) for what, lost in w.losses.items()} for use, w in written.items() if w.losses
+        },
         "refused": {use: w.refused for use, w in written.items() if w.refused},
     }
 

@@ -38,7 +38,7 @@ MANIFEST = {
         "trl/train.jsonl": ["a"],
         "trl/validation.jsonl": [],
     },
-    "losses": {"openai": {"reasoning": 2}},
+    "losses": {"openai": {"reasoning": {"rows": 2, "examples": ["a", "b_1"]}}},
     "refused": {"trl": {"z": "arguments_are_no_json"}},
 }
 FACTS = {
@@ -104,8 +104,8 @@ def test_row_126_sources_window_steps_checks_and_counts_are_there():
         "undesirable_weight = 9",
         "| `train.jsonl` | 1,200 |",
         "sft v1 (examples=9)",
-        "`openai` does not carry reasoning (2 examples)",
-        "`trl` cannot hold 1 examples",
+        "| `openai` | reasoning | 2 | a, b\\_1 |",
+        "| `trl` | the whole example: arguments\\_are\\_no\\_json | 1 | z |",
     ):
         assert said in text, said
     assert text.index("**ingest**") < text.index("**assemble**")

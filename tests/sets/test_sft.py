@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from flywheel.records import message_digest, short_hash
+from flywheel.records import message, message_digest, short_hash
 from flywheel.sets import PICKED
 from flywheel.sets.sft import Sft
 from flywheel.stages.assemble import assemble
@@ -85,3 +85,40 @@ def test_row_3_the_system_prompt_is_kept_dropped_or_replaced(tmp_path, policy, r
 def test_row_3_a_policy_that_makes_no_sense_is_refused(policy):
     with pytest.raises(ValidationError, match="system_template"):
         Sft(name="s", **policy)
+
+
+FEW = "Label it as edible or inedible.\n\nItem: burger --> edible\nItem: car --> inedible\nItem: {} -->"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (FEW.format("pizza"), ["pizza -->"]),
+        ("burger -->", ["burger -->"]),  # as the source few_shot reads it: the short form already
+        ("Is pizza edible?", None),
+        (FEW.format("pizza") + " edible", None),
+    ],
+)
+def test_row_159_few_shot_prompts_of_logs_become_rows_in_the_short_form(tmp_path, asked, told):
+    rows = screened_of(
+        chat("system: Be brief.", {"role": "user", "content": asked}, "assistant: edible", id="a", user="a")
+    )
+    found = published(Store(tmp_path), rows)
+    wanted = Sft(name="s", few_shot="short", system="drop")
+    made = assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
+    snapshot = Store(tmp_path).publish(made)
+    examples = snapshot.scan().collect().to_dicts()
+    assert [[m["content"] for m in e["prompt"]] for e in examples] == ([told] if told else [])
+    assert [e["completion"][0]["content"] for e in examples] == ["edible"] * bool(told)
+    assert [e["parents"] for e in examples] == [["a"]] * bool(told)
+    reasons = snapshot.scan("rejected").collect()["reasons"].to_list()
+    assert reasons == ([] if told else [["NO_FEW_SHOT"]])
+
+
+def test_row_159_the_instructions_are_kept_where_the_recipe_keeps_them():
+    prompt = [
+        message({"role": "system", "content": "Be brief."}),
+        message({"role": "user", "content": FEW.format("pizza")}),
+    ]
+    formed = Sft(name="s", few_shot="short").form(prompt, [message({"role": "assistant", "content": "edible"})], {})
+    assert [m["content"] for m in formed.prompt] == ["Be brief.", "pizza -->"]

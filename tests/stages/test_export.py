@@ -210,13 +210,15 @@ def test_what_a_format_cannot_hold_is_listed_with_its_reason(tmp_path):
     assert pl.read_parquet(trl_first.path / "rows.parquet").filter(pl.col("id") == "z")["line"].to_list() == [None]
 
 
-def test_losses_are_counted(tmp_path):
+def test_row_163_losses_are_counted_with_examples(tmp_path):
     thought = {"role": "assistant", "content": "7", "reasoning": "3+4"}
     made = released(
         tmp_path, SFT, screened_of(*chats(20), chat("user: q", thought, id="z", conversation_id="z", user="z"))
     )
-    assert orjson.loads((made.path / "manifest.json").read_bytes())["losses"] == {"openai": {"reasoning": 1}}
-    assert "`openai` does not carry reasoning (1 examples)" in (made.path / "README.md").read_text()
+    assert orjson.loads((made.path / "manifest.json").read_bytes())["losses"] == {
+        "openai": {"reasoning": {"rows": 1, "examples": ["z"]}}
+    }
+    assert "| `openai` | reasoning | 1 | z |" in (made.path / "README.md").read_text()
 
 
 def test_a_small_file_is_valid_and_remarked(tmp_path):
