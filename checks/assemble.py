@@ -4,12 +4,13 @@ import dagster as dg
 import polars as pl
 
 from checks.shape import judged
+from flywheel.home import Home
 from flywheel.kinds import SetKind
-from flywheel.quality import measures, rights
+from flywheel.quality import loop, measures, rights
 from flywheel.quality.targets import set_targets
 from flywheel.recipe import Recipe
 from flywheel.storage.proofs import proof_of
-from flywheel.storage.snapshots import Store
+from flywheel.storage.releases import turns
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
@@ -22,14 +23,21 @@ def of(wanted: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
     return judged(
         wanted.name,
         set_targets(wanted),
-        lambda h: measured(wanted, h.store, recipe),
+        lambda h: measured(wanted, h.home, recipe),
         candidate=True,
     )
 
 
-def measured(wanted: SetKind, store: Store, recipe: Recipe) -> pl.DataFrame:
+def measured(wanted: SetKind, home: Home, recipe: Recipe) -> pl.DataFrame:
     """Everything that is measured of a candidate."""
-    made, pool = store.head(wanted.name), store.head("curated")
+    store = home.store
+    made, pool, calls = store.head(wanted.name), store.head("curated"), store.head("conversations")
     policies = (recipe.redactions, recipe.overlap, recipe.policy, recipe.similarity)
-    found = measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made))
-    return pl.concat([found, rights.measured(store, made, recipe.rights)])
+    student = recipe.purpose.student if recipe.purpose else ""
+    return pl.concat(
+        [
+            measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made)),
+            rights.measured(store, made, recipe.rights),
+            loop.measured(made, pool, calls, recipe.loop, student, turns(home, wanted.name, made)),
+        ]
+    )

@@ -23,8 +23,10 @@ from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold, 
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
+from flywheel.quality.loop import Loop
 from flywheel.quality.mixes import undeclared
 from flywheel.quality.served_prompts import PROMPTED, Tuned
+from flywheel.quality.targets_of_sets import OF_LOOP
 from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.quantity.economics import Serving
@@ -68,6 +70,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     policy: Policy = Policy()
     purpose: Purpose | None = None
     """What the sets are for; without it licences and terms are told, and not judged."""
+    loop: Loop | None = None
+    """The policy on synthetic rows and on turns of the wheel; without it its checks say that it is undeclared."""
     source: tuple[RegisteredSource, ...] = ()
     """Where rows come from, under which licence."""
     teacher: tuple[TeacherTerms, ...] = ()
@@ -217,7 +221,7 @@ def _declared_off(recipe: Recipe) -> Recipe:
     policy = recipe.policy
     needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
     empty = [name for name, there in needed if not there]
-    unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe)
+    unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe) | _of_loop(recipe)
     sets = tuple(
         s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | undeclared(s) | s.check})
         for s in recipe.set
@@ -246,6 +250,19 @@ def _undeclared_rights(recipe: Recipe) -> dict[str, Threshold]:
     elif recipe.purpose.unknown == "warn":
         found["rights_are_known"] = Threshold(severity="warn")
     return found
+
+
+def _of_loop(recipe: Recipe) -> dict[str, Threshold]:
+    """The bounds of the loop's policy; its checks are off where there is none."""
+    if (loop := recipe.loop) is None:
+        names = ("synthetic_share_is_within_limit", *(t.name for t in OF_LOOP))
+        return dict.fromkeys(names, Undeclared(severity="off", missing="[loop]"))
+    return {
+        "synthetic_share_is_within_limit": Threshold(max=loop.max_synthetic_share),
+        "synthesis_does_not_stand_on_synthesis": Threshold(max=loop.max_generations),
+        "rare_values_are_retained": Threshold(min=loop.min_retention),
+        "no_value_is_amplified": Threshold(max=loop.max_growth),
+    }
 
 
 RESERVED = (

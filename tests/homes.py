@@ -76,6 +76,8 @@ drop_fields = ["zip_code"]
 commercial = true
 distributed = false
 competing = false
+[loop]
+max_synthetic_share = 0.5
 [[source]]
 name = "own_users"
 licence = "LicenseRef-own-users"

@@ -3,7 +3,7 @@
 import polars as pl
 
 from flywheel.quality.measures import MEASURES
-from flywheel.rights.clearance import of_set
+from flywheel.rights.clearance import Clearance, of_set
 from flywheel.rights.registry import Registry
 from flywheel.storage.snapshots import Snapshot, Store
 
@@ -13,7 +13,11 @@ def measured(store: Store, candidate: Snapshot, registry: Registry) -> pl.DataFr
     with a segment for every source or model concerned. Nothing where the recipe registers nothing and declares no purpose."""
     if registry.purpose is None and not registry.sources:
         return pl.DataFrame(schema=MEASURES)
-    found = of_set(store, candidate, registry)
+    return counted(of_set(store, candidate, registry))
+
+
+def counted(found: Clearance) -> pl.DataFrame:
+    """MEASURES of a clearance."""
     total = {m: found.affected[key] for m, key in JUDGED.items()}
     total["rows_of_unknown_rights"] = max(found.affected["licence", "unknown"], found.affected["teacher", "unknown"])
     whole = [{"metric": m, "segment": "", "value": float(v), "n": found.examples} for m, v in total.items()]

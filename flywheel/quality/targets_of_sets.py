@@ -32,6 +32,74 @@ NO_FORBIDDEN_FIELD = Target(
     max=0,
 )
 
+OF_LOOP = (
+    Target(
+        name="synthesis_does_not_stand_on_synthesis",
+        metric="generations",
+        unit="distance",
+        says="{value} generations of synthesis behind the oldest of {n} rows",
+        next_step="Make synthetic rows from logged ones again, or raise max_generations of [loop] and say why.",
+        max=1,
+    ),
+    Target(
+        name="rare_values_are_retained",
+        metric="tail_retention",
+        unit="distance",
+        says="a rare value keeps {value} of its share among {n} synthetic rows",
+        next_step="Make more rows of that value, or bring more logs of it.",
+        min=0.5,
+    ),
+    Target(
+        name="real_rows_are_left",
+        metric="real_share",
+        unit="share",
+        says="{value} of {n} rows from people and logs",
+        next_step="One generation of 98% synthetic rows has worked (Nemotron-4); nobody has shown that a second does. Bring logged rows.",
+        min=0.05,
+        severity="warn",
+        proportion=True,
+        confidence=SURE,
+    ),
+    Target(
+        name="no_value_is_amplified",
+        metric="growth_per_turn",
+        unit="distance",
+        says="the share of a value grows by {value} in each of {n} turns",
+        next_step="Look whether the model's own outputs feed the logs; hold the share with [set.mix] or [set.select].",
+        max=0.03,
+        severity="warn",
+    ),
+    Target(
+        name="no_model_teaches_itself",
+        metric="self_taught_rows",
+        unit="count",
+        says="{value} of {n} rows written by the student itself, on which no person has said anything",
+        next_step="Train on those that people or tests have verified; or name the outside verifier in [loop] verifier.",
+        max=0,
+    ),
+    Target(
+        name="people_write_what_is_grounded",
+        metric="ungrounded_human_rows",
+        unit="count",
+        says="{value} of {n} replies written by people with figures that stand nowhere in the prompt (UNGROUNDED_HUMAN)",
+        next_step="Read them: what the model cannot know it learns to invent. Nothing is removed.",
+        max=0,
+        severity="warn",
+    ),
+    Target(
+        name="solutions_show_their_steps",
+        metric="answers_only_share",
+        unit="share",
+        says="{value} of {n} questions with figures answered by a model with the bare result (IMITATION_RISK)",
+        next_step="Ask the teacher for its steps, or use a cot set.",
+        max=0.5,
+        severity="warn",
+        proportion=True,
+        confidence=SURE,
+    ),
+)
+"""Guards of the loop, judged where the recipe has a policy on it."""
+
 SETS = (
     NO_ROW_VANISHED,
     Target(
@@ -164,6 +232,7 @@ SETS = (
         next_step="Bring more logged rows, or lower the share of synthesis.",
         max=0.5,
     ),
+    *OF_LOOP,
     Target(
         name="every_source_is_registered",
         metric="unregistered_rows",

@@ -31,6 +31,7 @@ from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
 from flywheel.formats.serving import fingerprint
 from flywheel.kinds import Export, SetKind
 from flywheel.lineage import ENGINE, Derivation, SnapshotRef
+from flywheel.quality.loop import axes_of
 from flywheel.quality.targets import Target
 from flywheel.quality.training import LEARNED
 from flywheel.quality.waterfall import waterfall
@@ -61,6 +62,8 @@ class ExportContext:
     """Every snapshot the candidate derives from, at any depth."""
     rights: Mapping[str, Any] | None = None
     """`purpose` and `table` (rows of RIGHTS), where the recipe registers sources or declares a purpose."""
+    axes: Mapping[str, Mapping[str, float]] | None = None
+    """Axis -> value -> share, where the recipe has a policy on the loop: what the next turns are held against."""
     proof: Proof | None = None
     """What was proved of this very candidate's mask under the format of its set, where that was done already."""
     pointed: bool = True
@@ -141,9 +144,11 @@ def export(
     `ExportContext`."""
     recipe = home.recipe()
     chain = ancestry(home.store, candidate)
-    rights = told(home.store, candidate, recipe.rights)
+    rights, axes = told(home.store, candidate, recipe.rights), None
+    if recipe.loop:
+        axes = axes_of(candidate, home.store.head("curated"), recipe.loop.axes)
     context = ExportContext(
-        recipe.name, recipe.digest, verdicts, chain, rights, proof, pointed, results, recipe.serving
+        recipe.name, recipe.digest, verdicts, chain, rights, axes, proof, pointed, results, recipe.serving
     )
     return release(wanted, candidate, home.exports, context)
 
@@ -427,6 +432,7 @@ def _manifest(
         "counts": made,
         "notes": dict(candidate.notes),
         **({"rights": dict(context.rights)} if context.rights else {}),
+        **({"axes": context.axes} if context.axes is not None else {}),
         "lines": {name: ids for w in written.values() for name, ids in w.lines.items()},
         "losses": {
             use: {what: asdict(lost) for what, lost in w.losses.items()} for use, w in written.items() if w.losses

@@ -4,7 +4,7 @@ The order is kept in HOME/snapshots/SET/releases.jsonl, a line for each time tha
 It holds no time: an export, and what is told of it, is the same whenever it is made.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,20 @@ def exported_lines(export: Exported) -> list[dict[str, Any]]:
         at = {"set": export.set, "version": export.version, "split": Path(file).stem, "file": file}
         held += [at | {"line": n, "example_id": id} for n, id in enumerate(ids, 1)]
     return held
+
+
+def turns(home: Home, set_name: str, candidate: Snapshot) -> list[Mapping[str, Mapping[str, float]]]:
+    """The shares of each axis in the releases before a candidate, oldest first, as their manifests tell them."""
+    known = released(home, set_name)
+    mine = [n for n, v in enumerate(known) if candidate.version.startswith(v)]
+    found = []
+    for version in known[: mine[0]] if mine else known:
+        try:
+            told = orjson.loads((home.exports / set_name / version / "manifest.json").read_bytes())
+        except (OSError, ValueError):  # no longer on disk, or damaged: `flywheel doctor` names it
+            continue
+        found.append(told.get("axes", {}))
+    return found
 
 
 def is_set(snapshot: Snapshot) -> bool:

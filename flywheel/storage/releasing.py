@@ -39,8 +39,10 @@ def verdicts(home: Home, snapshot: Snapshot, targets: Sequence[Target]) -> list[
 
 
 def rights_digest(home: Home) -> str:
-    """Hash of the purpose, the sources and the terms that the recipe declares: another purpose is another question."""
-    return short_hash(canonical(home.recipe().rights.model_dump(mode="json")))
+    """Hash of the purpose, the sources, the terms and the policy on the loop: another purpose is another question."""
+    recipe = home.recipe()
+    asked = [part.model_dump(mode="json") if part else None for part in (recipe.rights, recipe.loop)]
+    return short_hash(canonical(asked))
 
 
 def targets_digest(targets: Sequence[Target]) -> str:

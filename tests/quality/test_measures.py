@@ -13,13 +13,14 @@ from flywheel.kinds import Signal, Split, Threshold
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.protection.policy import Policy
-from flywheel.quality import measures
+from flywheel.quality import loop, measures, rights
 from flywheel.quality.expectations import Finding, judge
 from flywheel.quality.measures import MEASURES
 from flywheel.quality.targets import set_targets, wanted
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message
 from flywheel.rewriting import EDITS_MADE, RESIDUE, every_redaction, residue
+from flywheel.rights.clearance import RIGHTS, Clearance
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
@@ -53,6 +54,11 @@ POOL = pl.Schema({**{c: CONVERSATIONS[c] for c in SLIM}, "language": pl.String, 
 CURATED = {"rows": POOL, "rejected": REJECTED}
 SET = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
 TEXTS = ("messages", "prompt", "completion", "rejected", "tools")
+VERDICTS = [
+    (subject, verdict)
+    for subject in ("licence", "teacher")
+    for verdict in ("permitted", "forbidden", "unknown", "undeclared")
+]
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 EMAIL = RedactEmail()
 
@@ -127,10 +133,24 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     files, calls, events, pool = put(RAW), put(CALLS), put(EVENTS), put(CURATED)
     screened, policy = put(SCREENED), FeedbackPolicy()
     kinds = (Sft, Preference, Kto, Reward)
+    guards = loop.measured(put(SET), pool, calls, loop.Loop(max_synthetic_share=0.5), "", [])
+    cleared = rights.counted(Clearance(pl.DataFrame(schema=RIGHTS), 0, dict.fromkeys(VERDICTS, 0), 0))
     sets = {
-        k.__name__: measures.candidate(
-            k(name="s", mix={"language": {"en": 1.0}}), put(SET), pool, [EMAIL], bench(folder), GUARDED, meant(folder)
-        )
+        k.__name__: pl.concat(
+            [
+                measures.candidate(
+                    k(name="s", mix={"language": {"en": 1.0}}),
+                    put(SET),
+                    pool,
+                    [EMAIL],
+                    bench(folder),
+                    GUARDED,
+                    meant(folder),
+                ),
+                guards,
+                cleared,
+            ]
+        ).sort("metric", "segment")
         for k in kinds
     }
     return sets | {
