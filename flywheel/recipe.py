@@ -26,6 +26,7 @@ from flywheel.quality import targets
 from flywheel.quality.declared import LEAKS, PARAPHRASES, judged_where_declared
 from flywheel.quality.loop import Loop
 from flywheel.quality.served_prompts import Tuned
+from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.quantity.economics import Serving
 from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
