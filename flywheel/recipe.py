@@ -347,7 +347,7 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
     for name in unproved(wanted):
         if (bound := wanted.check.get(name)) and bound.severity != "off":
             yield f"check.{name}: has nothing to look at. Name a template, and what else it needs: max_tokens, serving."
-    for key in ("max_tokens", "serving"):
+    for key in ("serving",) if wanted.use == "corpus" else ("max_tokens", "serving"):  # a corpus packs to max_tokens
         if getattr(wanted, key) is not None and wanted.template is None and wanted.tokenizer is None:
             yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
     mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]

@@ -98,7 +98,7 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
 
 def rewrite_text(texts: pl.Series, edits: Sequence[Edit], secret: bytes) -> pl.Series:
     """Apply the edits to plain texts, such as the corrections in feedback. Nulls stay null."""
-    known = _Texts(edits, secret)
+    known = _Texts(edits, secret, saves=False)
     known.learn(texts.drop_nulls().unique(), prose=True)
     return pl.Series(texts.name, [t if t is None else known.of(t, True) for t in texts.to_list()], dtype=pl.String)
 
@@ -139,9 +139,11 @@ def every_redaction(edits: Iterable[Edit]) -> tuple[Redaction, ...]:
 class _Texts:
     """What the edits make of each distinct text."""
 
-    def __init__(self, edits: Sequence[Edit], secret: bytes) -> None:
+    def __init__(self, edits: Sequence[Edit], secret: bytes, saves: bool = True) -> None:
         self.edits = edits
         self.secret = secret
+        self.saves = saves
+        """Whether the tokens saved are counted."""
         self.changed: dict[bool, dict[str, _Change]] = {True: {}, False: {}}
         """Whether it is prose -> text -> what became of it, for those that change."""
 
@@ -196,13 +198,12 @@ class _Texts:
                 return
             originals, current, last = originals.filter(again), current.filter(again), moved[moved >= 0]
 
-    @staticmethod
-    def _note(known: dict[str, _Change], edit: Edit, *columns: Iterable[Any]) -> None:
+    def _note(self, known: dict[str, _Change], edit: Edit, *columns: Iterable[Any]) -> None:
         for original, was, text, count in zip(*columns, strict=True):
             change = known.setdefault(original, _Change(""))
             change.text = text
             earlier = change.made.get(edit.use, (0, len(was), 0, 0))
-            saved = earlier[3] + tokens_saved(was, text)
+            saved = earlier[3] + (tokens_saved(was, text) if self.saves else 0)
             change.made[edit.use] = (earlier[0] + count, earlier[1], len(text), saved)
 
     def of(self, text: str, prose: bool) -> str:

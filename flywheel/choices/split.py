@@ -24,11 +24,11 @@ SHORT_BY = 12
 """Validation may be smaller than its share by one part in so many, for the sake of a bound that stands."""
 
 
-def split(examples: pl.DataFrame, pool: pl.DataFrame, wanted: Split, seed: int) -> pl.DataFrame:
+def split(examples: pl.DataFrame, grouped: pl.DataFrame, wanted: Split, seed: int) -> pl.DataFrame:
     """`id`, `group`, `split` of each example.
 
-    `examples`: `id`, `parents`. `pool`: `id`, `day` and the columns of KEYS, a row for each conversation of the pool; a null
-    joins nothing. An example made of several conversations joins the groups of all of them.
+    `examples`: `id`, `parents`. `grouped`: the groups of the pool, by what must stay on one side. An example made of several
+    conversations joins the groups of all of them.
 
     Validation is every group whose hash is below a bound. The bound stands on a rung of a ladder, the highest at which
     validation is not larger than its share: so one more day puts its own groups on one side or the other, and of the others none
@@ -38,31 +38,43 @@ def split(examples: pl.DataFrame, pool: pl.DataFrame, wanted: Split, seed: int) 
     """
     if examples.is_empty():
         return pl.DataFrame(schema={"id": pl.String, "group": pl.String, "split": pl.String})
-    grouped = groups(examples, pool, wanted.by)
-    sizes = grouped.group_by("group").len("rows")
+    mine = groups(examples, grouped)
+    sizes = mine.group_by("group").len("rows")
     sizes = sizes.with_columns(stable_order(sizes["group"], f"split:{seed}"))
     sizes = sizes.with_columns(rungs(sizes["order"], RUNGS)).sort("order", "group")
     room = largest_remainder(examples.height, {"train": 1.0 - wanted.validation, "validation": wanted.validation})[
         "validation"
     ]
     side = pl.when(pl.col("group").is_in(_held_out(sizes, room))).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    return grouped.with_columns(split=side).sort("id")
+    return mine.with_columns(split=side).sort("id")
 
 
-def groups(examples: pl.DataFrame, pool: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """`id`, `group` of each example: the connected components of sharing any key in the pool, named by their first row there, by
-    day and id. So a group keeps its name while later days add to it."""
+def grouped_pool(pool: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """`id`, `group` of each row of the pool, by day and id: the connected components of sharing any key, named by their first row.
+    So a group keeps its name while later days add to it.
+
+    `pool`: `id`, `day` and the columns of KEYS; a null joins nothing.
+    """
     rows = pool.sort("day", "id").with_row_index("node").with_columns(pl.col("node").cast(pl.Int64))
-    # The row itself is a key: two examples made of one conversation are never apart, whatever `by` says.
-    parents = examples.select("id", parent="parents").explode("parent")
-    places = rows.select(parent="id", at="node")
-    made_of = parents.join(places, on="parent", maintain_order="left").with_columns(to=pl.col("at").first().over("id"))
     columns = [c for name in by for c in KEYS[name] if c in pool.columns]
-    shared = [rows.select(at="node", to=pl.col("node").min().over(c)).filter(rows[c].is_not_null()) for c in columns]
-    edges = pl.concat([made_of.select("at", "to").filter(pl.col("at") != pl.col("to")), *shared])
-    labels = components(rows.height, edges["at"].to_numpy(), edges["to"].to_numpy())
-    found = made_of.unique("id", keep="first", maintain_order=True)
-    return found.select("id", group=rows["id"].gather(labels[found["at"].to_numpy()])).sort("id")
+    shared = [rows.select(a="node", b=pl.col("node").min().over(c)).filter(rows[c].is_not_null()) for c in columns]
+    edges = pl.concat([pl.DataFrame(schema={"a": pl.Int64, "b": pl.Int64}), *shared])
+    labels = components(rows.height, edges["a"].to_numpy(), edges["b"].to_numpy())
+    return rows.select("id", group=pl.col("id").gather(labels))
+
+
+def groups(examples: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
+    """`id`, `group` of each example. The groups of an example's parents are one, named by the first of them in the pool."""
+    parents = examples.select("id", parent="parents").explode("parent")
+    met = parents.join(grouped.rename({"id": "parent"}), on="parent", how="left", maintain_order="left")
+    if met.height == examples.height:
+        return met.select("id", "group").sort("id")
+    places = grouped.with_row_index("place").join(met.select(id="group").unique(), on="id", how="semi").sort("place")
+    at = places.select("group", at=pl.int_range(pl.len(), dtype=pl.Int64))
+    edges = met.join(at, on="group", maintain_order="left").with_columns(to=pl.col("at").first().over("id"))
+    labels = components(at.height, edges["at"].to_numpy(), edges["to"].to_numpy())
+    found = edges.unique("id", keep="first", maintain_order=True)
+    return found.select("id", group=at["group"].gather(labels[found["at"].to_numpy()])).sort("id")
 
 
 def components(n: int, a: npt.NDArray[np.integer], b: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -5,14 +5,15 @@ Who is in the set is decided on slim columns alone; messages are fetched afterwa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import polars as pl
 
 from flywheel.choices.mix import Allocation, allocate
 from flywheel.choices.oversampling import COPIES, copies_in, oversampled
 from flywheel.choices.selection import SELECTION, Selected, narrowed
-from flywheel.choices.split import KEYS, split
+from flywheel.choices.split import KEYS, grouped_pool, split
 from flywheel.kinds import Edit, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
@@ -128,10 +129,7 @@ def decide(
         )
     allocation = allocate(there, wanted.mix, wanted.examples, seed)
     chosen = examples.select(*PICKED).join(allocation.chosen, on="id")
-    keys = [c for cs in KEYS.values() for c in cs if c in pool.collect_schema()]
-    chosen = chosen.join(split(chosen, pool.select("id", "day", *keys).collect(), wanted.split, seed), on="id").sort(
-        "id"
-    )
+    chosen = chosen.join(split(chosen, grouped(curated, wanted.split.by), wanted.split, seed), on="id").sort("id")
     chosen, allocation = oversampled(chosen, allocation, wanted.max_copies, seed)
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
@@ -144,6 +142,18 @@ def decide(
     return Plan(
         chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation, there_were, selected
     )
+
+
+def grouped(curated: Snapshot, by: Sequence[str]) -> pl.DataFrame:
+    """`id`, `group` of each row of the pool, by what must stay on one side of the split: the same for every set of a recipe."""
+    return _grouped(tuple(p.tables["rows"].path for p in curated.parts), tuple(by))
+
+
+@lru_cache(maxsize=1)
+def _grouped(days: Sequence[Path], by: Sequence[str]) -> pl.DataFrame:
+    pool = pl.concat([pl.scan_parquet(day, glob=False) for day in days])
+    keys = [c for name in by for c in KEYS[name] if c in pool.collect_schema()]
+    return grouped_pool(pool.select("id", "day", *keys).collect(), by)
 
 
 def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:
