@@ -27,15 +27,14 @@ class Kto(SetKind):
         reasons = (
             pl.when(pl.col("thumb").is_null() & pl.col("contradicted").fill_null(False))
             .then(["CONTRADICTED"])
-            .when(pl.col("thumb").is_null())
-            .then(["no_thumb"])
             .when(liked)
             .then(faults)
             .otherwise(pl.lit([], dtype=pl.List(pl.String)))
         )
         rows = (
             pool.select("id", "undesired")
-            .join(labels.select("id", "thumb", "contradicted", "feedback"), on="id", how="left")
+            .join(labels.select("id", "thumb", "contradicted", "feedback"), on="id")
+            .filter(pl.col("thumb").is_not_null() | pl.col("contradicted"))
             .select(
                 "id",
                 "feedback",

@@ -38,7 +38,7 @@ class Reward(SetKind):
         rated = rated.with_columns(on_scale=pl.col("ratings").list.eval(on_scale).list.all())
         rows = (
             pool.select("id")
-            .join(rated, on="id", how="left")
+            .join(rated, on="id")
             .join(scores(rated.filter("on_scale")), on="id", how="left")
             .select(
                 "id",
@@ -46,9 +46,7 @@ class Reward(SetKind):
                 "raw_score",
                 "feedback",
                 parents=pl.concat_list("id"),
-                reasons=pl.when(pl.col("on_scale").is_null())
-                .then(["no_rating"])
-                .when(~pl.col("on_scale"))
+                reasons=pl.when(~pl.col("on_scale"))
                 .then(["OFF_SCALE"])
                 .otherwise(pl.lit([], dtype=pl.List(pl.String))),
                 prompt_of="id",

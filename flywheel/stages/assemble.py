@@ -3,28 +3,27 @@
 Who is in the set is decided on slim columns alone; messages are fetched afterwards, day by day, for the rows that are in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from pathlib import Path
 
 import polars as pl
 
 from flywheel.choices.mix import Allocation, allocate
-from flywheel.choices.oversampling import COPIES, copies_in, oversampled
+from flywheel.choices.oversampling import COPIES, oversampled
 from flywheel.choices.selection import SELECTION, Selected, narrowed
-from flywheel.choices.split import KEYS, grouped_pool, split
+from flywheel.choices.split import split
 from flywheel.kinds import Edit, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS
-from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.lineage import Dataset, Derivation, Step
 from flywheel.quality.mixes import followed
 from flywheel.records import conform, short_hash
-from flywheel.rewriting import RESIDUE, every_redaction, residue, rewrite_text
+from flywheel.rewriting import RESIDUE, every_redaction, rewrite_text
 from flywheel.sets import EXAMPLES, PICKED, REJECTED_EXAMPLES
 from flywheel.stages.curate import SHARED_PASSAGES
-from flywheel.stages.forming import in_whole_sessions, parts_of, texts_of, without_form, written
+from flywheel.stages.forming import in_whole_sessions, texts_of, without_form
 from flywheel.stages.notes_of_sets import notes
-from flywheel.storage.snapshots import Snapshot, StoredPart
+from flywheel.stages.parts_of_sets import day_parts, grouped, silent
+from flywheel.storage.snapshots import Snapshot
 
 STRINGS = pl.List(pl.String)
 NOT_IN_THE_SET = ("export", "check", "template", "tokenizer", "max_tokens", "serving", "promote")
@@ -40,7 +39,9 @@ class Plan:
     chosen: pl.DataFrame
     """PICKED with `cell`, `group` and `split`, sorted by id; corrections are already redacted."""
     rejected: pl.DataFrame
-    """REJECTED_EXAMPLES."""
+    """REJECTED_EXAMPLES of what was considered."""
+    silent: Mapping[str, int]
+    """Reason -> rows of the pool that are in no example and of which none of their own was refused."""
     allocation: Allocation
     parents: pl.DataFrame
     """`id` and `parents` of every example that was there."""
@@ -85,7 +86,7 @@ def assemble(
     return Dataset(
         name=wanted.name,
         schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
-        parts=_day_parts(wanted, plan, screened, steps, every_redaction(edits)),
+        parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits)),
         derivation=Derivation(
             operation="assemble",
             inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *logs)),
@@ -139,21 +140,9 @@ def decide(
             gone,
         ]
     )
-    return Plan(
-        chosen, conform(_every_row(wanted, pool, chosen, no), REJECTED_EXAMPLES), allocation, there_were, selected
-    )
-
-
-def grouped(curated: Snapshot, by: Sequence[str]) -> pl.DataFrame:
-    """`id`, `group` of each row of the pool, by what must stay on one side of the split: the same for every set of a recipe."""
-    return _grouped(tuple(p.tables["rows"].path for p in curated.parts), tuple(by))
-
-
-@lru_cache(maxsize=1)
-def _grouped(days: Sequence[Path], by: Sequence[str]) -> pl.DataFrame:
-    pool = pl.concat([pl.scan_parquet(day, glob=False) for day in days])
-    keys = [c for name in by for c in KEYS[name] if c in pool.collect_schema()]
-    return grouped_pool(pool.select("id", "day", *keys).collect(), by)
+    no = conform(no, REJECTED_EXAMPLES)
+    untold = silent(wanted, curated.count(), chosen, no)
+    return Plan(chosen, no, untold, allocation, there_were, selected)
 
 
 def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:
@@ -271,18 +260,23 @@ def without_repeats(picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:
     Duplicates among conversations are gone by now; but two of them may have been corrected to the same reply, or have become
     the same by an edit. A curated set says everything once.
     """
-    said = pool.select("id", "prompt_digest", "reply_digest").collect()
-    prompts = said.select(prompt_of="id", asked="prompt_digest")
-    replies = said.select("id", said="reply_digest")
     sound = picked.filter((pl.col("reasons").list.len() == 0) & pl.col("prompt_of").is_not_null())
+    prompts = pool.select(prompt_of="id", asked="prompt_digest").join(
+        sound.lazy().select("prompt_of"), on="prompt_of", how="semi"
+    )
+    asked = sound.join(prompts.collect(), on="prompt_of", how="left")
+    few = asked.filter(pl.col("asked").is_duplicated())
+    named = pl.concat([few["completion_of"], few["rejected_of"]]).drop_nulls().unique().implode()
+    replies = pool.filter(pl.col("id").is_in(named)).select("id", said="reply_digest").collect()
     told = (
-        sound.join(prompts, on="prompt_of", how="left")
-        .join(replies.rename({"id": "completion_of"}), on="completion_of", how="left")
+        few.join(replies.rename({"id": "completion_of"}), on="completion_of", how="left")
         .join(replies.rename({"id": "rejected_of", "said": "refused"}), on="rejected_of", how="left")
         .sort("weight", "id", descending=[True, False], nulls_last=True)
     )
     lesson = pl.struct("asked", "said", _spaced(pl.col("correction")), "refused", "label")
     again = told.filter(~lesson.is_first_distinct())
+    if again.is_empty():
+        return picked
     repeated = pl.col("id").is_in(again["id"].implode())
     return picked.with_columns(
         reasons=pl.when(repeated).then(pl.lit(["REPEATED_EXAMPLE"], dtype=STRINGS)).otherwise("reasons")
@@ -303,80 +297,3 @@ def _with_axes(examples: pl.DataFrame, wanted: SetKind, pool: pl.LazyFrame, labe
         *[wanted.value_of(a) for a in wanted.mix], prompt_of="id", of_day="day"
     )
     return ids.join(values.collect(), on="prompt_of", how="left")
-
-
-def _every_row(wanted: SetKind, pool: pl.LazyFrame, chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """The rejected examples, and a line for each row of the pool that is in no example: with the reasons of those it was
-    considered for, or with the set kind's own reason where there was none."""
-    used = chosen.select(id="parents").explode("id")
-    silent = pool.select("id").collect().join(used, on="id", how="anti").join(rejected, on="id", how="anti")
-    considered = (
-        rejected.select(id="parents", reasons="reasons")
-        .explode("id")
-        .explode("reasons")
-        .group_by("id")
-        .agg(pl.col("reasons").unique().sort())
-    )
-    lines = silent.join(considered, on="id", how="left").select(
-        "id",
-        parents=pl.concat_list("id"),
-        reasons=pl.coalesce("reasons", pl.lit([wanted.absent], dtype=STRINGS)),
-    )
-    return pl.concat([rejected, conform(lines, REJECTED_EXAMPLES)]).sort("id", "reasons")
-
-
-# --- writing the examples
-
-
-def _day_parts(
-    wanted: SetKind, plan: Plan, screened: Snapshot, steps: Sequence[Step], redactions: Sequence[Redaction]
-) -> list[Part]:
-    """A part for each day: the examples whose first parent is of that day, and what was left out of that day."""
-    days = [p.scan().select("id", day=pl.lit(p.name)) for p in screened.parts]
-    day_of = pl.concat([pl.LazyFrame(schema={"id": pl.String, "day": pl.String}), *days]).collect()
-    searched = [r.step() for r in redactions]
-    chosen, rejected = (_by_day(rows, day_of) for rows in (plan.chosen, plan.rejected))
-    selected = {} if plan.selected is None else _by_day(plan.selected.rows.join(plan.parents, on="id"), day_of)
-    parts = []
-    for day in sorted(chosen.keys() | rejected.keys() | selected.keys()):
-        mine = chosen.get(day, plan.chosen.clear())
-        no = rejected.get(day, plan.rejected.clear())
-        said = None if plan.selected is None else conform(selected.get(day, plan.selected.rows.clear()), SELECTION)
-        texts = _texts_of(mine, day_of, screened)
-        content = [t.write_ndjson() for t in (mine, no, *([] if said is None else [said]))]
-        key = cause("assemble", steps, searched, *content, [p.version for p in texts])
-        parts.append(Part(day, key, partial(_write_day, wanted, mine, no, said, texts, redactions)))
-    return parts
-
-
-def _by_day(rows: pl.DataFrame, day_of: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows by the day of their first parent."""
-    first = day_of.select("day", first="id")
-    dated = rows.with_columns(first=pl.col("parents").list.first()).join(first, on="first", how="left").drop("first")
-    by_day = dated.with_columns(pl.col("day").fill_null("none")).partition_by("day", as_dict=True, include_key=False)
-    return {str(day): mine for (day,), mine in by_day.items()}
-
-
-def _texts_of(chosen: pl.DataFrame, day_of: pl.DataFrame, screened: Snapshot) -> list[StoredPart]:
-    """The days in which the text of these examples stands."""
-    days = set(day_of.filter(pl.col("id").is_in(_needed(chosen).implode()))["day"])
-    return [p for p in screened.parts if p.name in days]
-
-
-def _write_day(
-    wanted: SetKind,
-    chosen: pl.DataFrame,
-    rejected: pl.DataFrame,
-    selected: pl.DataFrame | None,
-    texts: Sequence[StoredPart],
-    redactions: Sequence[Redaction],
-) -> Tables:
-    rows = written(wanted, chosen, texts_of(texts, _needed(chosen), parts_of(wanted)))
-    left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
-    more = {"copies": copies_in(chosen)} | ({} if selected is None else {"selection": selected})
-    return {"rows": rows, "rejected": rejected, "residue": left} | more
-
-
-def _needed(chosen: pl.DataFrame) -> pl.Series:
-    """Ids of the conversations whose text is in the set."""
-    return pl.concat([chosen[c] for c in ("prompt_of", "completion_of", "rejected_of")]).drop_nulls().unique()

@@ -1,5 +1,6 @@
 """What people ask first of a set: counts that lie beside its rows, for the checks, the card and the UI."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ def notes(wanted: SetKind, plan: "Plan", followed: Mapping[str, Any] | None = No
     sides = plan.chosen["split"].value_counts()
     counts = {"train": 0, "validation": 0} | dict(sides.iter_rows())
     reasons = plan.rejected.select(pl.col("reasons").explode()).to_series().drop_nulls().value_counts().sort("reasons")
+    rejected = Counter(dict(reasons.iter_rows())) + Counter(plan.silent)
     facts: dict[str, Any] = {
         "kind": wanted.use,
         "wanted": int(cells["wanted"].sum()),
@@ -30,7 +32,7 @@ def notes(wanted: SetKind, plan: "Plan", followed: Mapping[str, Any] | None = No
         "validation": counts["validation"],
         "validation_wanted": wanted.split.validation,
         "groups": plan.chosen["group"].n_unique(),
-        "rejected": dict(reasons.iter_rows()),
+        "rejected": dict(sorted(rejected.items())),
     }
     if plan.selected is not None:
         facts["selection"] = dict(plan.selected.notes)

@@ -69,8 +69,8 @@ def test_a_rating_off_the_scale_spoils_no_other_score():
 
 
 def test_a_row_without_rating_says_so():
-    assert pick()["a"]["reasons"] == ["no_rating"]
-    assert pick(label("a", thumb=1))["a"]["reasons"] == ["no_rating"]
+    assert pick() == pick(label("a", thumb=1)) == {}
+    assert Reward.absent == "no_rating"
 
 
 def test_scores_do_not_depend_on_the_order_of_labels():
