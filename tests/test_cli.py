@@ -22,6 +22,7 @@ COMMANDS = (
     "build",
     "check",
     "why",
+    "trace",
     "diff",
     "doctor",
     "up",

@@ -23,7 +23,7 @@ def why(catalog: "Catalog", wanted: str) -> Fact:
     digest it was read with. `steps`: what happened to it, from ingest to export, each `{stage, what, ...}`. `sets`: every version of
     every set that holds it. Raises `UnknownRow` with the nearest ids.
     """
-    kind, id, parents = _resolve(catalog, wanted)
+    kind, id, parents = named(catalog, wanted)
     sets = _sets(catalog, kind, id)
     calls = _in(
         catalog,
@@ -56,7 +56,7 @@ def why(catalog: "Catalog", wanted: str) -> Fact:
     return {"id": id, "kind": kind, "sources": sources, "steps": steps, "sets": sets}
 
 
-def _resolve(catalog: "Catalog", wanted: str) -> tuple[str, str, list[str]]:
+def named(catalog: "Catalog", wanted: str) -> tuple[str, str, list[str]]:
     """What an id names: its kind, itself in full, and the conversations behind it."""
     exact = catalog.rows("SELECT id FROM conversations WHERE id = ?", [wanted]) or catalog.rows(
         "SELECT id FROM conversations WHERE native_id = ? OR response_id = ? ORDER BY choice, id LIMIT 1",
@@ -79,7 +79,7 @@ def _resolve(catalog: "Catalog", wanted: str) -> tuple[str, str, list[str]]:
         [wanted, wanted],
     )
     if aside and aside[0]["kept_id"] and aside[0]["kept_id"] != wanted:
-        return _resolve(catalog, aside[0]["kept_id"])
+        return named(catalog, aside[0]["kept_id"])
     close = catalog.rows(
         "SELECT id FROM (SELECT unnest([id, native_id]) AS id FROM conversations UNION SELECT id FROM examples UNION SELECT feedback_id FROM feedback) "
         "WHERE jaro_winkler_similarity(id, $1) > 0.8 ORDER BY jaro_winkler_similarity(id, $1) DESC, id LIMIT 3",
@@ -314,15 +314,16 @@ def _curated(catalog: "Catalog", parents: Sequence[str]) -> list[Fact]:
 
 def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str]) -> list[Fact]:
     """What each candidate did with the row."""
-    key, values = ("id", [id]) if kind == "example" else ("parent", parents)
-    have = "SELECT e.set, e.version, e.id, e.cell, e.split, e.group, e.signal, p.parent_id AS of FROM examples e JOIN example_parents p USING (set, version, id)"
-    chosen = _in(catalog, f"{have} WHERE e.head AND {'e.id' if key == 'id' else 'p.parent_id'} IN", values)
-    no = _in(
-        catalog,
-        "SELECT * FROM (SELECT set, version, id, reasons, instead, unnest(list_distinct(list_append(coalesce(parents, []), id))) AS of FROM example_rejected WHERE head) WHERE "
-        + ("id IN" if key == "id" else "of IN"),
-        values,
-    )
+    chosen = [e for e in _examples(catalog, kind, id, parents, "conversation") if e["head"]]
+    behind = _links(catalog, parents, "refused") if kind != "example" else {}
+    no = [
+        n | {"of": behind.get((n["set"], n["version"], n["id"]), n["id"])}
+        for n in _in(
+            catalog,
+            "SELECT set, version, id, parents, reasons, instead, head FROM example_rejected WHERE head AND id IN",
+            {*([id] if kind == "example" else parents), *(example for _, _, example in behind)},
+        )
+    ]
     steps: list[Fact] = []
     for set_name in sorted({r["set"] for r in chosen + no}):
         for c in chosen:
@@ -343,7 +344,24 @@ def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str]) -
                     | {k: v for k, v in n.items() if k != "instead" or v}
                     | {"version": n["version"][:12], "example": n["id"]}
                 )
-    return [{k: v for k, v in s.items() if k != "id"} for s in _once(steps)]
+    return [{k: v for k, v in s.items() if k not in ("id", "head")} for s in _once(steps)]
+
+
+def _links(catalog: "Catalog", of: Sequence[str], kind: str) -> dict[tuple[str, str, str], str]:
+    """Set, version and id of each example that is linked to one of these ids, and which."""
+    found = _in(catalog, f"SELECT set, version, id, of FROM example_links WHERE kind = '{kind}' AND of IN", of)
+    return {(r["set"], r["version"], r["id"]): r["of"] for r in found}
+
+
+def _examples(catalog: "Catalog", kind: str, id: str, parents: Sequence[str], link: str) -> list[Fact]:
+    """The examples, of every version shown, that are made of a row; `of` says which of its conversations or events."""
+    of = [id] if kind != "conversation" else parents
+    linked = _links(catalog, of, link) if kind != "example" else {}
+    own = {*of} if link == "conversation" else set()
+    query = 'SELECT set, version, id, cell, split, "group", signal, head FROM examples WHERE id IN'
+    found = _in(catalog, query, {*own, *(example for _, _, example in linked)})
+    placed = [e | {"of": linked.get((e["set"], e["version"], e["id"]))} for e in found]
+    return [e | {"of": e["of"] or e["id"]} for e in placed if e["of"] or e["id"] in own]
 
 
 def _kept(instead: str | None) -> str:
@@ -358,16 +376,29 @@ def _once(steps: list[Fact]) -> list[Fact]:
 
 def _sets(catalog: "Catalog", kind: str, id: str) -> list[Fact]:
     """Every set version, candidate or exported, that holds the row."""
-    held = {
-        "example": "e.id = ?",
-        "conversation": "list_contains(e.parents, ?)",
-        "feedback": "list_contains(e.feedback, ?)",
-    }[kind]
-    return catalog.rows(
-        "SELECT e.set, e.version[:12] AS version, e.split, l.line, l.file, e.id AS example, e.head AS candidate, r.version IS NOT NULL AS released, "
-        "coalesce(r.current, false) AS current, r.path FROM examples e "
-        "LEFT JOIN releases r ON r.set = e.set AND starts_with(e.version, r.version) "
-        f"LEFT JOIN release_lines l ON l.set = r.set AND l.version = r.version AND l.example_id = e.id AND NOT contains(l.file, '/') WHERE {held} "
-        "ORDER BY e.set, r.rank NULLS LAST, e.version, e.id",
-        [id],
+    held = _examples(catalog, kind, id, [id], "feedback" if kind == "feedback" else "conversation")
+    lines = _in(
+        catalog,
+        "SELECT set, version, example_id, line, file FROM release_lines WHERE NOT contains(file, '/') AND example_id IN",
+        {e["id"] for e in held},
     )
+    at = {(r["set"], r["version"], r["example_id"]): r for r in lines}
+    released = {(r["set"], r["version"]): r for r in catalog.rows("FROM releases")} if held else {}
+    sets = []
+    for e in held:
+        version = e["version"][:12]
+        line, release = at.get((e["set"], version, e["id"]), {}), released.get((e["set"], version))
+        sets.append(
+            {
+                "set": e["set"],
+                "version": version,
+                "split": e["split"],
+                "line": line.get("line"),
+                "file": line.get("file"),
+            }
+            | {"example": e["id"], "candidate": e["head"], "released": release is not None}
+            | {"current": bool(release and release["current"]), "path": release and release["path"]}
+            | {"rank": release["rank"] if release else None}
+        )
+    sets.sort(key=lambda s: (s["set"], s["rank"] is None, s["rank"] or 0, s["version"], s["example"]))
+    return [{k: v for k, v in s.items() if k != "rank"} for s in sets]

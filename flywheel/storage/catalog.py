@@ -78,9 +78,9 @@ class Catalog:
         """Let go of the file."""
         self.connection.close()
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The answer to one query, as dictionaries. Cast timestamps to text in the query."""
-        cursor = self.connection.execute(sql, list(parameters))
+        cursor = self.connection.execute(sql, parameters if isinstance(parameters, Mapping) else list(parameters))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -159,9 +159,10 @@ def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: tuple[str, s
         scratch = Path(folder)
         for wanted in COPIED:
             _copy(connection, wanted, heads.get(wanted.dataset), scratch)
-        for name, pieces in _of_sets(home, heads).items():
+        sets = _of_sets(home, heads)
+        for name, pieces in sets.items():
             _union(connection, name, pieces)
-        for name, frame in _own(home, heads, want).items():
+        for name, frame in _own(home, heads, want, list(_links(sets))).items():
             path = scratch / f"{name}.parquet"
             frame.write_parquet(path)
             connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [[str(path)]])
@@ -205,7 +206,7 @@ def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece
     """Where the examples of the candidates, and of what lies in the export folder, are stored."""
     tables = {"examples": "rows", "example_rejected": "rejected"}
     tables |= {"example_selection": "selection", "example_copies": "copies"}
-    found: dict[str, list[_Piece]] = {name: [] for name in tables}
+    found: dict[str, list[_Piece]] = {name: [] for name in SETS}
     for name, snapshot in heads.items():
         for view, table in tables.items():
             if is_set(snapshot) and (paths := _paths(snapshot, table)):
@@ -214,19 +215,54 @@ def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece
         candidate, rows = heads.get(e.set), e.folder / "rows.parquet"
         if rows.exists() and not (candidate and candidate.version.startswith(e.version)):
             found["examples"].append(_Piece([str(rows)], e.set, e.version, head=False))
+    found["superseded_examples"] = _superseded(home, heads, found["examples"])
     return found
+
+
+def _superseded(home: Home, heads: Mapping[str, Snapshot], shown: Sequence[_Piece]) -> list[_Piece]:
+    """Every version of a set that is stored, but for those that are shown already."""
+    known = {(p.set, p.version[:12]) for p in shown}
+    found = []
+    for name in (n for n, head in heads.items() if is_set(head)):
+        for version in sorted({m.version for m in home.store.history(name)}):
+            if (name, version[:12]) not in known:
+                with suppress(SnapshotDamaged):  # it lost a part, which is no reason not to show the others
+                    stored = home.store.find(name, version)
+                    found += [_Piece(_paths(stored, "rows"), name, version, head=False)] if stored else []
+    return found
+
+
+def _links(pieces: Mapping[str, Sequence[_Piece]]) -> Iterator[pl.DataFrame]:
+    """What examples, and those that were refused, are made of besides the conversation whose id they have."""
+    named = {"examples": "conversation", "superseded_examples": "conversation", "example_rejected": "refused"}
+    for view, kind in named.items():
+        for piece in pieces[view]:
+            rows = pl.scan_parquet(list(piece.paths), glob=False)
+            further = (pl.col("parents").list.len() != 1) | (pl.col("parents").list.first() != pl.col("id"))
+            found = [rows.filter(further).select("id", of="parents", kind=pl.lit(kind))]
+            if kind == "conversation":
+                spoken = rows.filter(pl.col("feedback").list.len() > 0)
+                found.append(spoken.select("id", of="feedback", kind=pl.lit("feedback")))
+            links = pl.concat(found).explode("of").drop_nulls("of")
+            at = {"set": pl.lit(piece.set), "version": pl.lit(piece.version)}
+            yield links.select(**at, id="id", of="of", kind="kind").collect()
 
 
 def _union(connection: duckdb.DuckDBPyConnection, name: str, pieces: Sequence[_Piece]) -> None:
     """A view over what several versions of sets stored of one kind."""
     schema, comment = SETS[name]
     stored = [c for c in schema if c not in ("set", "version", "head")]
-    columns = ", ".join(f'"{c}"' for c in stored)
+    none = {c: f'NULL::{_sql_type(schema[c])} AS "{c}"' for c in stored}
+
+    def columns(piece: _Piece) -> str:  # an earlier flywheel did not know all of them
+        have = pl.scan_parquet(piece.paths[0], glob=False).collect_schema()
+        return ", ".join(f'"{c}"' if c in have else none[c] for c in stored)
+
     parts = [
-        f'SELECT {_quoted(p.set)} AS "set", {_quoted(p.version)} AS version, {columns}, {p.head} AS head FROM {_files(p.paths)}'
+        f'SELECT {_quoted(p.set)} AS "set", {_quoted(p.version)} AS version, {columns(p)}, {p.head} AS head FROM {_files(p.paths)}'
         for p in pieces
     ]
-    nothing = ", ".join(f'NULL::{_sql_type(schema[c])} AS "{c}"' for c in stored)
+    nothing = ", ".join(none.values())
     parts = parts or [f"SELECT '' AS \"set\", '' AS version, {nothing}, false AS head WHERE false"]
     connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL ".join(parts)}')
     _comment(connection, "VIEW", name, comment)
@@ -249,9 +285,9 @@ def _paths(head: Snapshot | None, table: str) -> list[str]:
     return [str(p.tables[table].path) for p in head.parts if table in p.tables] if head else []
 
 
-def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str]) -> dict[str, pl.DataFrame]:
+def _own(home: Home, heads: Mapping[str, Snapshot], want: tuple[str, str], links: list[Any]) -> dict[str, pl.DataFrame]:
     """The tables that are put together from manifests and sets."""
-    found: dict[str, list[Any]] = {name: [] for name in OWN}
+    found: dict[str, list[Any]] = {name: [] for name in OWN} | {"example_links": links}
     found["state"] = [{"state": want[0], "place": want[1]}]
     found["identities"] = _identities(heads.get("signals"), heads.get("conversations"))
     _releases(home, found)

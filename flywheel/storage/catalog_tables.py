@@ -15,7 +15,7 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
-FORMAT = "6"
+FORMAT = "8"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -38,6 +38,8 @@ EXAMPLES = pl.Schema(
 )
 WROTE = ("feedback_id", "text", "correction", "metadata")
 TEXT = ("messages", "tools", "parameters", "response_extra", "metadata")
+READ = ("id", "digest", "source", "user", "conversation_id", "model", "app", "raw")
+HEARD = ("feedback_id", "digest", "source", "actor", "target_id", "conversation_id", "raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,22 @@ COPIED = (
         "quarantine",
         QUARANTINE,
         "Lines that could not be read: where, why, and their raw bytes.",
+    ),
+    Copied(
+        "calls_read",
+        "raw_files",
+        "conversations",
+        pl.Schema({c: CONVERSATIONS[c] for c in READ}),
+        "Every log line that could be read, before one row was chosen for each id.",
+        only=READ,
+    ),
+    Copied(
+        "events_read",
+        "raw_files",
+        "feedback",
+        pl.Schema({c: FEEDBACK[c] for c in HEARD}),
+        "Every feedback line that could be read, before one event was chosen for each id.",
+        only=HEARD,
     ),
     Copied(
         "conversations",
@@ -177,6 +195,10 @@ COPIED = (
 
 SETS: Mapping[str, tuple[pl.Schema, str]] = {
     "examples": (EXAMPLES, "Examples of every candidate (head) and of every version exported."),
+    "superseded_examples": (
+        EXAMPLES,
+        "Examples of the candidates that came before, were never exported, and are stored still.",
+    ),
     "example_rejected": (
         pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "instead": pl.String, "head": pl.Boolean}),
         "Conversations and pairs that are no example of a set, with every reason and the example kept instead.",
@@ -213,6 +235,11 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
             }
         ),
         "Which line of which exported file holds which example.",
+    ),
+    "example_links": (
+        pl.Schema(EXAMPLE | {"of": pl.String, "kind": pl.String}),
+        "What examples are made of besides the conversation whose id they have: conversations, and feedback events; of "
+        "refused ones the conversations.",
     ),
     "snapshots": (
         pl.Schema(
@@ -266,7 +293,15 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
 }
 """The tables that are put together here."""
 
+LINE = 'r.file AS file, r.line AS line, r."offset" AS "offset", r.length AS length, r.digest AS line_digest'
 VIEWS = {
+    "lines": (
+        f"SELECT 'log' AS kind, id, digest, source, \"user\", conversation_id, model, app, {LINE} "
+        "FROM (SELECT * EXCLUDE (raw), unnest(raw) AS r FROM calls_read) UNION ALL "
+        f"SELECT 'feedback', feedback_id, digest, source, actor, conversation_id, NULL, NULL, {LINE} "
+        "FROM (SELECT * EXCLUDE (raw), unnest(raw) AS r FROM events_read)",
+        "Every line of every raw file that could be read: where its bytes are, and the row it was read as, which another line may stand for.",
+    ),
     "example_parents": (
         'SELECT "set", version, id, unnest(parents) AS parent_id FROM examples',
         "The conversations each example is made of.",
@@ -317,5 +352,24 @@ COLUMNS = {
     "actor": "keyed pseudonym",
     "native_id": "the id the application knows the call by",
     "late": "whether it arrived later than feedback.late_after_hours",
+    "length": "bytes of the line, without its newline",
+    "line_digest": "sha256 of the bytes of the line",
+    "of": "id of the conversation or feedback event it is made of",
+    "conversation_id": "the session; a set has it on one side of the split",
+    "model": "who wrote the reply",
+    "source": "the source that read the line",
+    "kept_id": "the row that stands for it",
+    "origin": "logged, demonstrated by a person, synthesized or distilled",
+    "signal": "the kind of feedback that made it an example",
+    "group": "everything that must stay on one side of the split",
+    "use": "name of an operator or setting",
+    "parameters": "every parameter of the operator (JSON); in conversation_text, the request but for model, messages and tools",
+    "watermark": "feedback received up to here was known",
+    "operation": "the stage that made it",
+    "edit": "name of the edit",
+    "count": "values replaced, or texts changed",
+    "target_id": "the call that feedback speaks of, as the application names it",
+    "actor_kind": "end_user, expert, judge or code",
+    "kind": "of feedback: thumb, rating, edit …; of examples: the kind of set; of lines: log or feedback; of links: conversation, feedback or refused",
 }
 """What columns mean, wherever they occur."""
