@@ -40,6 +40,7 @@ COMMANDS = (
     "results",
     "gc",
     "verify",
+    "rights",
 )
 
 
