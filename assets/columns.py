@@ -68,6 +68,7 @@ MEANINGS: Mapping[str, str] = {
     "copied": "the user copied the reply",
     "abandoned": "the user left after the reply",
     "implicit": "sum of weak signs, good ones positive",
+    "signs": "names of the weak signs",
     "comments": "how many comments there are",
     "feedback": "ids of the feedback events behind it",
     "prompt_chars": "characters of every message but the last",
@@ -149,7 +150,7 @@ MEANINGS: Mapping[str, str] = {
     "raw_score": "the score as given",
     "signal": "which kind of feedback made it an example",
     "weight": "how much it counts",
-    "queue": "why it is here: held back for a person, or asked for by a batch",
+    "queue": "why it is here: held back for a person, people contradict each other, or a batch asks for it",
     "priority": "1 is looked at first",
     "group": "what stays on one side of the split together",
 }

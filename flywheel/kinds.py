@@ -481,6 +481,10 @@ class Export(Operator, frozen=True):
         """Files that belong beside the data files. `files`: split -> name of its data file, for the splits with rows."""
         return {}
 
+    def settings(self, kind: str, notes: Mapping[str, Any]) -> dict[str, bytes]:
+        """Files with what the trainer has to be told of this set (`notes`, as `assemble` stores them), such as weights of labels."""
+        return {}
+
     def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:
         """Read the companions back, together with the data files they speak of. Raises `ExportInvalid`."""
 

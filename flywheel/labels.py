@@ -15,6 +15,9 @@ class FeedbackPolicy(BaseModel, frozen=True, extra="forbid"):
     """An event that arrives longer than this after it was made counts as late (it is used all the same)."""
     contradictions: Literal["exclude", "majority", "latest"] = "exclude"
     """What wins when different people contradict each other on one reply. One person's later word replaces their earlier."""
+    infer: tuple[Literal["correction", "rephrase"], ...] = ()
+    """What the next turn of a session is taken to say of the reply before it: `correction` ("no, I meant EUR"), `rephrase` (the
+    same asked again). Each counts as a weak sign, -1."""
     orphan_after_days: float = Field(default=3.0, gt=0)
     """An event whose call has not arrived waits; after this long the check on orphans counts it."""
 
@@ -35,7 +38,10 @@ LABELS = pl.Schema(
         "regenerated": pl.Boolean(),  # the user asked for another reply
         "copied": pl.Boolean(),
         "abandoned": pl.Boolean(),
-        "implicit": pl.Float64(),  # sum of weak signs: copy and thanks +1, abandonment, regeneration, rephrase -1
+        "implicit": pl.Float64(),  # sum of weak signs: copy and thanks +1, abandonment, regeneration, rephrase, correction -1
+        "signs": pl.List(
+            pl.String
+        ),  # which weak signs: copy, abandonment, regeneration, correction, rephrase, thanks, …
         "comments": pl.Int32(),
         "feedback": pl.List(pl.String),  # ids of every event that made this label
         "day": pl.Date(),
@@ -46,12 +52,12 @@ LABEL_COLUMNS = tuple(c for c in LABELS if c not in ("id", "day"))
 
 COMPARISONS = pl.Schema(
     {
-        "signal": pl.String(),  # edit | correction | regeneration | choice | ranking
+        "signal": pl.String(),  # edit | correction | regeneration | choice | ranking | judge
         "chosen": pl.String(),  # conversation id; null where `correction` is the better reply
         "rejected": pl.String(),
         "correction": pl.String(),
         "feedback_id": pl.String(),
-        "weight": pl.Float64(),  # edits and choices 1, rankings 0.8, regenerations 0.5
+        "weight": pl.Float64(),  # edits and choices 1, rankings 0.8, judges 0.6, regenerations 0.5
         "occurred_at": UTC_TIME,
         "day": pl.Date(),
     }

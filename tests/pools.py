@@ -41,6 +41,7 @@ def label(id: str, **said: Any) -> dict[str, Any]:
         "thumbs_down": 0,
         "contradicted": False,
         "ratings": [],
+        "signs": [],
         "comments": 0,
         "implicit": 0.0,
     }

@@ -327,8 +327,10 @@ def example(kind, **columns):
         "parents": ["x"],
         "feedback": [],
     }
-    if kind == "preference":
+    if kind in ("preference", "reward_pairs"):
         given["rejected"] = [message({"role": "assistant", "content": "No."})]
+    if kind == "stepwise":
+        given["step_labels"] = [True]
     if kind == "cot":
         given["completion"] = [message({"role": "assistant", "content": "Yes.", "reasoning": "It shines."})]
     if kind == "tool_use":

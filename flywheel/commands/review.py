@@ -10,7 +10,7 @@ from flywheel.home import Home
 
 
 @click.command(short_help="The rows a person should look at.")
-@click.option("--queue", type=click.Choice(["held", "active"]), help="Only rows of this queue.")
+@click.option("--queue", type=click.Choice(["held", "conflict", "active"]), help="Only rows of this queue.")
 @click.option("--limit", default=20, show_default=True, help="Rows to print.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write every row as JSON Lines to this file."

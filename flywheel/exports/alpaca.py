@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from flywheel.errors import Unreadable
 from flywheel.exports.llama_factory import check_dataset_info, dataset_info
 from flywheel.formats.messages import every_message, lost_fields, text_of, thought_text, without_instructions
-from flywheel.formats.training_lines import Line, line_fault, read_lines
+from flywheel.formats.training_lines import Line, kto_weights, line_fault, read_lines
 from flywheel.kinds import Export
 
 
@@ -40,6 +40,10 @@ class Alpaca(Export):
             return dataset_info(name, {"formatting": "alpaca", **pair}, files)
         columns |= {"response": "output"} | ({"kto_tag": "kto_tag"} if kind == "kto" else {})
         return dataset_info(name, {"formatting": "alpaca", "columns": columns}, files)
+
+    def settings(self, kind: str, notes: Mapping[str, Any]) -> dict[str, bytes]:
+        """The weights of a KTO set, for the training configuration."""
+        return kto_weights(kind, notes, "kto_chosen_weight", "kto_rejected_weight")
 
     def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:
         check_dataset_info(folder, files)

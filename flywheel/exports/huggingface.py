@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid
 from flywheel.formats.messages import calls_of, every_message, learned_replies, lost_fields, text_of, tools_of
+from flywheel.formats.stepwise import stepwise_line
 from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
 from flywheel.kinds import Export
 
@@ -29,11 +30,18 @@ COLUMNS: dict[str, Any] = {
     "rejected": MESSAGES,
     "label": pl.Boolean,
     "score": pl.Float64,
+    "margin": pl.Float64,
+    "completions": pl.List(pl.String),
+    "labels": pl.List(pl.Boolean),
+    "source": pl.String,
+    "licence": pl.String,
     "tools": pl.String,
     "id": pl.String,
 }
 SIDES: dict[str, tuple[str, ...]] = {
-    "corpus": ("text",),
+    "corpus": ("text", "source", "licence"),
+    "stepwise": ("prompt", "completions", "labels"),
+    "reward_pairs": ("prompt", "chosen", "rejected", "margin", "tools"),
     "preference": ("prompt", "chosen", "rejected", "tools"),
     "kto": ("prompt", "completion", "label", "tools"),
     "reward": ("prompt", "completion", "score", "tools"),
@@ -49,18 +57,32 @@ class HuggingFace(Export):
 
     use: Literal["huggingface"] = "huggingface"
 
-    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward", "tool_use", "cot", "corpus")
+    takes: ClassVar[tuple[str, ...]] = (
+        "sft",
+        "preference",
+        "kto",
+        "reward",
+        "reward_pairs",
+        "tool_use",
+        "cot",
+        "stepwise",
+        "corpus",
+    )
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
         if example["kind"] == "corpus":
-            return {"text": text_of(example["completion"][0]), "id": example["id"]}
+            known = {c: example.get(c) for c in ("source", "licence")}
+            return {"text": text_of(example["completion"][0]), **known, "id": example["id"]}
+        if example["kind"] == "stepwise":
+            return {**stepwise_line(example), "id": example["id"]}
         prompt, completion = ([_message(m) for m in example[side]] for side in ("prompt", "completion"))
         tools_of(example)
         beside = {"tools": example["tools"], "id": example["id"]}
         match example["kind"]:
-            case "preference":
+            case "preference" | "reward_pairs":
                 rejected = [_message(m) for m in example["rejected"]]
-                return {"prompt": prompt, "chosen": completion, "rejected": rejected, **beside}
+                margin = {"margin": example["score"]} if example["kind"] == "reward_pairs" else {}
+                return {"prompt": prompt, "chosen": completion, "rejected": rejected, **margin, **beside}
             case "kto":
                 return {"prompt": prompt, "completion": completion, "label": example["label"], **beside}
             case "reward":
@@ -79,7 +101,7 @@ class HuggingFace(Export):
         frames: list[pl.DataFrame] = []
         schema = {"id": COLUMNS["id"]}
         while few := [orjson.loads(line) for line in islice(lines, BATCH)]:
-            schema = schema if frames else {c: t for c, t in COLUMNS.items() if c in few[0]}
+            schema = schema if frames else {c: t for c, t in _columns(few[0]).items() if c in few[0]}
             frames.append(pl.DataFrame(few, schema=schema))
         pl.concat([pl.DataFrame(schema=schema), *frames]).write_parquet(path, compression="zstd")
 
@@ -146,6 +168,11 @@ class HuggingFace(Export):
             raise ExportInvalid(f"datasets.load_dataset finds {found}; {wanted} was written. Nothing was released.")
 
 
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns and their types; the prompt of a stepwise line is text."""
+    return COLUMNS | ({"prompt": pl.String} if "completions" in row else {})
+
+
 def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
     calls_of(fields)  # refuses what a reader could not parse
     told = {**fields, "content": text_of(fields)}
@@ -180,13 +207,28 @@ class _Row(Line):
 
 
 class Document(_Row):
-    """A text to go on from."""
+    """A text to go on from, where it is from and under which licence."""
 
     text: str
+    source: str | None = None
+    licence: str | None = None
 
     def fault(self) -> str | None:
         """It says something."""
         return None if self.text.strip() else "the text is empty."
+
+
+class Steps(_Row):
+    """A prompt, its steps, and a label for each."""
+
+    prompt: str
+    completions: list[str]
+    labels: list[bool]
+
+    def fault(self) -> str | None:
+        """There is a label for each step."""
+        sound = self.prompt.strip() and self.completions and len(self.completions) == len(self.labels)
+        return None if sound else "the prompt is empty, or there is not one label for each step."
 
 
 class Supervised(_Row):
@@ -219,6 +261,7 @@ class Preference(_Row):
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
+    margin: float | None = None
     tools: JsonList | None = None
 
     def fault(self) -> str | None:
@@ -241,6 +284,8 @@ def _shape(row: Mapping[str, Any]) -> type[Line]:
         return Document
     if "chosen" in row:
         return Preference
+    if "completions" in row:
+        return Steps
     return Labelled if "label" in row else Scored if "score" in row else Supervised
 
 

@@ -10,7 +10,16 @@ from pydantic import ValidationError
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports.sharegpt import Turn, conversation, conversation_losses, turn, turns_fault
 from flywheel.formats.messages import functions_of, text_of
-from flywheel.formats.training_lines import JsonList, Line, Strict, TextLine, first_fault, line_fault, read_lines
+from flywheel.formats.training_lines import (
+    JsonList,
+    Line,
+    Strict,
+    TextLine,
+    first_fault,
+    kto_weights,
+    line_fault,
+    read_lines,
+)
 from flywheel.kinds import Export
 
 
@@ -50,6 +59,10 @@ class LlamaFactory(Export):
         if kind == "corpus":
             entry = {"formatting": "alpaca", "columns": {"prompt": "text"}}
         return dataset_info(name, entry | ({"ranking": True} if kind == "preference" else {}), files)
+
+    def settings(self, kind: str, notes: Mapping[str, Any]) -> dict[str, bytes]:
+        """The weights of a KTO set, for the training configuration."""
+        return kto_weights(kind, notes, "kto_chosen_weight", "kto_rejected_weight")
 
     def validate_folder(self, folder: Path, files: Mapping[str, str]) -> None:
         check_dataset_info(folder, files)

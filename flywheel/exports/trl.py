@@ -11,12 +11,13 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.formats.messages import Message, call_names, calls_of, every_message, learned_replies, text_of, tools_of
-from flywheel.formats.training_lines import Representatives
+from flywheel.formats.stepwise import stepwise_line
+from flywheel.formats.training_lines import Representatives, kto_weights
 from flywheel.kinds import Export
 
 
 class Trl(Export):
-    """Lines for TRL's trainers: SFT, DPO, KTO, and replies with a score for reward models.
+    """Lines for TRL's trainers: SFT, DPO, KTO, pairs with a margin for reward models, replies with a score, and steps with labels.
 
     Arguments of tool calls become objects, a tool's reply carries the tool's name, reasoning becomes `thinking`, a refusal
     becomes the content. What is not text cannot be held.
@@ -24,16 +25,29 @@ class Trl(Export):
 
     use: Literal["trl"] = "trl"
 
-    takes: ClassVar[tuple[str, ...]] = ("sft", "preference", "kto", "reward", "tool_use", "cot", "corpus")
+    takes: ClassVar[tuple[str, ...]] = (
+        "sft",
+        "preference",
+        "kto",
+        "reward",
+        "reward_pairs",
+        "tool_use",
+        "cot",
+        "stepwise",
+        "corpus",
+    )
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
         if example["kind"] == "corpus":
             return {"text": text_of(example["completion"][0])}
+        if example["kind"] == "stepwise":
+            return stepwise_line(example)
         names = call_names(every_message(example))
         line: dict[str, Any] = {"prompt": [_message(m, names) for m in example["prompt"]]}
         completion = [_message(m, names) for m in example["completion"]]
-        if example["kind"] == "preference":
+        if example["kind"] in ("preference", "reward_pairs"):
             line |= {"chosen": completion, "rejected": [_message(m, names) for m in example["rejected"]]}
+            line |= {"margin": example["score"]} if example["kind"] == "reward_pairs" else {}
         else:
             line |= {"completion": completion}
         if example["kind"] == "kto":
@@ -48,6 +62,10 @@ class Trl(Export):
         lost |= {"refusal as such" for m in messages if m["refusal"] is not None}
         lost |= {"name" for m in messages if m["name"] is not None and m["role"] != "tool"}
         return sorted(lost | learned_replies(example))
+
+    def settings(self, kind: str, notes: Mapping[str, Any]) -> dict[str, bytes]:
+        """The weights of a KTO set as fields of `KTOConfig`: `trl kto --config kto.yaml` reads them."""
+        return kto_weights(kind, notes, "desirable_weight", "undesirable_weight")
 
     @staticmethod
     def reader() -> str:
@@ -138,6 +156,12 @@ class _Text(_Strict):
     text: str
 
 
+class _Stepwise(_Strict):
+    prompt: str
+    completions: list[str]
+    labels: list[bool]
+
+
 class _Sft(_Row):
     completion: list[_Message]
 
@@ -153,22 +177,31 @@ class _Reward(_Sft):
 class _Preference(_Row):
     chosen: list[_Message]
     rejected: list[_Message]
+    margin: float | None = None
 
 
-def _shape(row: object) -> type[_Preference | _Kto | _Reward | _Sft | _Text]:
+Shape = _Preference | _Kto | _Reward | _Sft | _Text | _Stepwise
+
+
+def _shape(row: object) -> type[Shape]:
     """The shape a line means to have, by the key that only this shape has."""
     keys = set(row) if isinstance(row, dict) else set()
     if keys & {"chosen", "rejected"}:
         return _Preference
     if "text" in keys:
         return _Text
+    if "completions" in keys:
+        return _Stepwise
     return _Kto if "label" in keys else _Reward if "score" in keys else _Sft
 
 
-def _fault(row: _Preference | _Kto | _Reward | _Sft | _Text) -> str | None:
+def _fault(row: Shape) -> str | None:
     """What the shape does not tell: an empty side, a completion that is not the assistant's, tool replies without a name."""
     if isinstance(row, _Text):
         return None if row.text.strip() else "the text is empty."
+    if isinstance(row, _Stepwise):
+        sound = row.prompt.strip() and row.completions and len(row.completions) == len(row.labels)
+        return None if sound else "the prompt is empty, or there is not one label for each step."
     sides = (
         {"chosen": row.chosen, "rejected": row.rejected}
         if isinstance(row, _Preference)

@@ -73,17 +73,23 @@ def write_formats(formats: Mapping[str, Export], name: str, candidate: Snapshot,
     with tempfile.TemporaryDirectory(dir=folder, prefix=".segments-") as aside:
         tasks = [partial(render_part, part, formats, Path(aside) / f"{n:06}") for n, part in enumerate(candidate.parts)]
         segments = [segment for _, segment in sorted(run(tasks), key=lambda done: done[0])]
-        kind = str(candidate.notes.get("kind", ""))
+        notes = candidate.notes
         return {
             use: _joined(
-                form, name, kind, folder, "" if place == 0 else f"{use}/", [s[use] for s in segments], Path(aside)
+                form, name, notes, folder, "" if place == 0 else f"{use}/", [s[use] for s in segments], Path(aside)
             )
             for place, (use, form) in enumerate(formats.items())
         }
 
 
 def _joined(
-    form: Export, name: str, kind: str, folder: Path, prefix: str, segments: Sequence[Segment], aside: Path
+    form: Export,
+    name: str,
+    notes: Mapping[str, Any],
+    folder: Path,
+    prefix: str,
+    segments: Sequence[Segment],
+    aside: Path,
 ) -> Written:
     """The segments of one format as its files."""
     lines: dict[str, list[str]] = {}
@@ -95,7 +101,8 @@ def _joined(
         if faults := file_faults(form.use, file, len(lines[file]), (folder / file).stat().st_size):
             raise ExportInvalid(" ".join(faults))
     filled = {s: form.file(s) for s in SPLITS if lines[prefix + form.file(s)]}
-    beside = form.companions(name, kind, filled)
+    kind = str(notes.get("kind", ""))
+    beside = form.companions(name, kind, filled) | form.settings(kind, notes)
     for companion, data in beside.items():
         write_synced(folder / (prefix + companion), data)
     losses: dict[str, Loss] = {}

@@ -119,6 +119,21 @@ JsonList = Annotated[str, AfterValidator(_list)]
 """A string that holds a JSON list."""
 
 
+def kto_weights(kind: str, notes: Mapping[str, Any], desirable: str, undesirable: str) -> dict[str, bytes]:
+    """kto.yaml: the weights under which both labels of a KTO set count the same, under the names that a trainer gives them.
+
+    Nothing for other kinds, and where one side is empty: no weight makes up for that.
+    """
+    balance = notes.get("labels")
+    if kind != "kto" or not balance or not (balance["desired"] and balance["undesired"]):
+        return {}
+    told = (
+        f"# {balance['desired']} desired and {balance['undesired']} undesired examples: so weighted, both sides count the same.\n"
+        f"{desirable}: {float(balance['desirable_weight'])}\n{undesirable}: {float(balance['undesirable_weight'])}\n"
+    )
+    return {"kto.yaml": told.encode()}
+
+
 # --- the chat schema, which many services took over
 
 

@@ -60,16 +60,32 @@ def _items(path: Path, field: str | None, modified: int, size: int) -> tuple[Ite
     return found
 
 
-def _read(path: Path, field: str | None) -> Iterator[Item]:
+def answered(path: Path, field: str) -> Iterator[tuple[str, str]]:
+    """What each item of a file asks first, and its answer, a text or number in `field`; items without either are passed over.
+
+    Raises `RecipeInvalid` where the file is no JSON Lines.
+    """
+    for _, record in _records(path):
+        asked, answer = _asked(record, None), record.get(field)
+        if asked and isinstance(answer, str | int | float) and not isinstance(answer, bool):
+            yield asked[0], str(answer)
+
+
+def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line number and object of each line. Raises `RecipeInvalid`."""
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError) as e:
             raise RecipeInvalid(f"the benchmark file {path} is no whole gzip file ({e}). Copy it again.") from None
-    lines = (line for line in enumerate(data.split(b"\n"), 1) if line[1].strip())
-    for at, (number, line) in enumerate(lines):
-        record = _record(path, number, line)
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            yield number, _record(path, number, line)
+
+
+def _read(path: Path, field: str | None) -> Iterator[Item]:
+    for at, (number, record) in enumerate(_records(path)):
         name = next((record[f] for f in NAMED if isinstance(record.get(f), str | int)), at)
         texts = _asked(record, field)
         if not texts:

@@ -19,9 +19,9 @@ from flywheel.logs.reader import whole_files
 from flywheel.protection.forbidden import FREE, forbidden_fields
 from flywheel.protection.policy import NO_POLICY, Policy, type_drift
 from flywheel.quality import leaks, mixes
+from flywheel.quality.measures_of_kinds import of_kind
 from flywheel.quality.served_prompts import Tuned, served_prompts
 from flywheel.quality.training import training
-from flywheel.sets.reward import Reward
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.storage.snapshots import Snapshot
@@ -244,7 +244,7 @@ def candidate(
     from the recipe, so that a fault in assembling is seen here and not repeated."""
     n = candidate.count()
     rows = candidate.scan().select(
-        "id", "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal",
+        "id", "digest", "parents", "label", "score", "raw_score", "origin", "cell", "split", "signal", "source", "licence",
         roles=_roles("prompt") + pl.lit(">") + _roles("completion"),
         empty=_said("completion") == "",
         same=(_said("completion") == _said("rejected")) | pl.col("rejected").is_null(),
@@ -271,14 +271,15 @@ def candidate(
         _one("duplicate_rate", _share(_repeated_examples(_once(rows, candidate), curated), n), n),
         _one("copy_share", _share(n - _once(rows, candidate).height, n), n),
         _one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
-        _one("pairs_without_contrast", _true(rows["same"]) if wanted.use == "preference" else 0, n),
-        _one("minority_share", _share(min(_true(rows["label"] == side) for side in (True, False)), n), n),
-        _one("scores_off_scale", _off_scale(wanted, rows), n),
+        of_kind(wanted, candidate, rows, curated.count()),
         _validation(wanted, rows),
         training(wanted, proof),
         _one("rows", n, n),
         _per("rejected", _reasons(no), candidate.count("rejected")),
-        *[_per(f"rows_by_{axis}", _top(rows.lazy(), axis), n) for axis in ("split", "origin", "signal", "label")],
+        *[
+            _per(f"rows_by_{axis}", _top(rows.lazy(), axis), n)
+            for axis in ("split", "origin", "source", "licence", "signal", "label")
+        ],
     )
 
 
@@ -455,14 +456,6 @@ def _said(column: str) -> pl.Expr:
     fields += [pl.element().struct.field(f).fill_null("").replace(["[]", "null"], "") for f in ("tool_calls", "parts")]
     said = pl.concat_str([f.str.strip_chars() for f in fields], separator="\x1f").str.strip_chars("\x1f")
     return pl.col(column).list.eval(said).list.join("\x1e").str.strip_chars("\x1e").fill_null("")
-
-
-def _off_scale(wanted: SetKind, rows: pl.DataFrame) -> int:
-    """Rewards without a finite score, or whose rating as given lies off the scale the recipe declares."""
-    if not isinstance(wanted, Reward):
-        return 0
-    good = pl.col("score").is_finite() & pl.col("raw_score").is_between(*wanted.scale)
-    return int(rows.select((~good).fill_null(True).sum()).item())
 
 
 def _validation(wanted: SetKind, rows: pl.DataFrame) -> list[Row]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flywheel.kinds import Formed, SetKind
 from flywheel.records import last_reply, message, reply
+from flywheel.sets.cot import found_at
 from flywheel.sets.sft import Sft
 
 
@@ -22,6 +23,9 @@ class Corpus(SetKind):
     """Length of a training sequence, for the packing report."""
     longer: Literal["keep", "drop"] = "keep"
     """A document longer than a sequence is kept and reported (a trainer splits it), or left out as LONGER_THAN_SEQUENCE."""
+
+    licence: str = "license"
+    """Where the metadata of a call states the licence of its document: a key, or a path with dots. `licence` of rows.parquet."""
 
     absent: ClassVar[str] = "not_eligible"
 
@@ -50,7 +54,8 @@ class Corpus(SetKind):
         text = "\n\n".join(t for t in texts if t.strip())
         if not text:
             return Formed(reasons=("NO_TEXT",))
-        return Formed((), [message({"role": "assistant", "content": text})])
+        licence = found_at(row["metadata"], self.licence)
+        return Formed((), [message({"role": "assistant", "content": text})], columns={"licence": licence})
 
     def report(self, chosen: pl.DataFrame, pool: pl.LazyFrame) -> dict[str, Any]:
         """`packing`: sequences needed, tokens, how full they are, and documents longer than one."""

@@ -2,40 +2,64 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import orjson
 import polars as pl
 from pydantic import field_validator
 
+from flywheel.errors import RecipeInvalid
 from flywheel.kinds import Formed, SetKind
+from flywheel.lineage import Step
+from flywheel.protection import benchmark_items
 from flywheel.records import message
 from flywheel.sets.sft import Sft
+from flywheel.texts.final_answers import agree, boxed, words_of
 
 THOUGHT = re.compile(r"^\s*<think>(.*?)</think>\s*(.*)$", re.S)
-NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 
 
 class Cot(SetKind):
     """One example for each reply whose reasoning ends in the expected answer. The reasoning is a field of its own.
 
-    Reasoning is what the model sent as such, what stands in <think> tags, or what stands before the last `answer_mark`.
+    Reasoning is what the model sent as such, what stands in <think> tags, or what stands before the last `answer_mark`; of a text
+    with \\boxed{…}, all of it, and the answer is what is in the box.
     Rows are left out as NO_EXPECTED_ANSWER, NO_REASONING, NO_ANSWER and ANSWER_MISMATCH.
     """
 
     use: Literal["cot"] = "cot"
     expected: str = "answer"
     """Where the right answer stands in the metadata of a call: a key, or a path with dots."""
-    compare: Literal["number", "text"] = "number"
-    """`number`: the last number of the answer equals that of the expected one (1,000.0 is 1000). `text`: the same words,
-    whatever their case and spacing."""
+    answers: str | None = None
+    """A file of right answers for calls that do not say theirs: JSON Lines, plain or gzip, named from the recipe's folder; what the
+    user last said is looked up in its questions, white space and case aside."""
+    answers_field: str = "answer"
+    """The field of that file that holds the answer, such as GSM8K's solution with its ####."""
+    compare: Literal["number", "choice", "text", "exact"] = "number"
+    """`number`: the last number of the answer equals that of the expected one (1,000.0 is 1000, 1/2 is 0.5). `choice`: the same
+    letter from A to J. `text`: the same words, whatever their case and spacing. `exact`: the same characters. Of both sides what
+    follows #### or is in a box counts, where there is such a thing."""
     answer_mark: str = r"####|(?i:the (?:final )?answer is:?)"
     """Regular expression of the words before the answer; the last of them counts."""
     require_feedback: bool = False
     """Take only replies with a sign of approval."""
 
     absent: ClassVar[str] = "not_eligible"
+
+    def located(self, folder: Path) -> SetKind:
+        if self.answers:
+            answers_in(folder / self.answers, self.answers_field)  # which says what is wrong with the file
+        return super().located(folder)
+
+    def step(self) -> Step:
+        # Content counts, not where it lies: a moved home gives the same lineage.
+        step = super().step()
+        if self.answers is None:
+            return step
+        known = {"sha256": benchmark_items.digest(self.at(self.answers))}
+        return step.model_copy(update={"parameters": step.parameters | {"answers": known}})
 
     @field_validator("answer_mark")
     @classmethod
@@ -58,6 +82,9 @@ class Cot(SetKind):
     ) -> Formed:
         """The reply as reasoning and answer, where the answer verifies."""
         expected = found_at(row["metadata"], self.expected)
+        if expected is None and self.answers:
+            asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), None) or ""
+            expected = answers_in(self.at(self.answers), self.answers_field).get(words_of(asked))
         if expected is None:
             return Formed(reasons=("NO_EXPECTED_ANSWER",))
         reply = completion[-1]
@@ -76,36 +103,49 @@ class Cot(SetKind):
             return reasoning, text
         if thought := THOUGHT.match(text):
             return thought.group(1).strip(), thought.group(2).strip()
-        marks = list(re.finditer(self.answer_mark, text))
-        return (text[: marks[-1].start()].strip(), text[marks[-1].end() :].strip()) if marks else ("", text)
+        if marks := list(re.finditer(self.answer_mark, text)):
+            return text[: marks[-1].start()].strip(), text[marks[-1].end() :].strip()
+        inside = boxed(text)
+        return ("", text) if inside is None else (text.strip(), inside)
 
     def agrees(self, answer: str, expected: str) -> bool:
         """Whether an answer is the expected one."""
-        if self.compare == "text":
-            return _words(answer) == _words(expected)
-        number = last_number(answer)
-        return number is not None and number == last_number(expected)
+        return agree(answer, expected, self.compare)
 
 
-def last_number(text: str) -> Decimal | None:
-    """The last number written in a text, without its thousands separators."""
-    numbers = NUMBER.findall(text)
+def answers_in(path: Path, field: str) -> Mapping[tuple[str, ...] | None, str]:
+    """The words of each question of a file -> its answer. Raises `RecipeInvalid` where the file cannot be read or has no such field."""
     try:
-        return Decimal(numbers[-1].replace(",", "")) if numbers else None
-    except InvalidOperation:
-        return None
+        stamp = path.stat()
+        return _answers(path, field, stamp.st_mtime_ns, stamp.st_size)
+    except OSError as e:
+        raise RecipeInvalid(
+            f"the file of answers {path} cannot be read: {e.strerror}. Files are named relative to the recipe's folder."
+        ) from None
 
 
-def found_at(metadata: str | None, path: str) -> str | None:
-    """The value at a path in JSON, as text; None where there is none."""
+@lru_cache(maxsize=8)
+def _answers(path: Path, field: str, modified: int, size: int) -> Mapping[tuple[str, ...] | None, str]:
+    found = {words_of(question): answer for question, answer in benchmark_items.answered(path, field)}
+    if not found:
+        raise RecipeInvalid(
+            f'the file of answers {path} has no question with a text or number in "{field}". Name that field: answers_field = "…".'
+        )
+    return found
+
+
+def place_at(metadata: str | None, path: str) -> Any:
+    """The value at a path in JSON; None where there is none."""
     try:
         place = orjson.loads(metadata or "{}")
     except orjson.JSONDecodeError:
         return None
     for step in path.split("."):
         place = place.get(step) if isinstance(place, dict) else None
+    return place
+
+
+def found_at(metadata: str | None, path: str) -> str | None:
+    """The value at a path in JSON, as text; None where there is none."""
+    place = place_at(metadata, path)
     return None if place is None or isinstance(place, dict | list) else str(place)
-
-
-def _words(text: str) -> list[str]:
-    return text.strip().rstrip(".").casefold().split()

@@ -8,7 +8,7 @@ from flywheel.kinds import SetKind
 from flywheel.records import conform, short_hash
 from flywheel.sets import PICKED
 
-Comparison = Literal["edit", "correction", "choice", "ranking", "regeneration"]
+Comparison = Literal["edit", "correction", "choice", "ranking", "judge", "regeneration"]
 
 CLEAN = r"\s+"
 """Whitespace does not tell two corrections apart."""
@@ -18,13 +18,17 @@ class Preference(SetKind):
     """One example for each comparison whose two sides answer the very same prompt with the same tools.
 
     A pair is left out as MISSING_SIDE (one of its replies is not in the pool), DIFFERENT_PROMPT, NO_CONTRAST (both replies
-    are the same), CONTRADICTED_PAIR (somebody preferred them the other way round) or REPEATED_PAIR (said more than once:
-    the heaviest, then the earliest, stays); and with the filters' reasons where the preferred reply is one not to imitate.
+    are the same), CONTRADICTED_PAIR (somebody preferred them the other way round), OUTVOTED (more did) or REPEATED_PAIR (said more
+    than once: the heaviest, then the earliest, stays); and with the filters' reasons where the preferred reply is one not to
+    imitate.
     """
 
     use: Literal["preference"] = "preference"
-    signals: tuple[Comparison, ...] = ("edit", "correction", "choice", "ranking", "regeneration")
-    """The kinds of feedback pairs are made from."""
+    signals: tuple[Comparison, ...] = ("edit", "correction", "choice", "ranking", "judge", "regeneration")
+    """The kinds of feedback pairs are made from; `judge` is a choice or ranking that a model made, not a person."""
+    votes: Literal["exclude", "majority"] = "exclude"
+    """What becomes of two replies that were preferred both ways: neither pair, or the one with more votes by weight (none in a
+    tie)."""
 
     absent: ClassVar[str] = "no_comparison"
 
@@ -38,14 +42,26 @@ class Preference(SetKind):
             .join(sides, left_on="chosen", right_on="id", how="left", suffix="_chosen")
             .collect()
         )
-        judged = pairs.with_columns(reasons=_faults()).with_columns(
-            reasons=pl.when(
-                (pl.col("reasons").list.len() == 0) & pl.struct("better", "rejected").is_in(_reversed(pairs))
-            )
-            .then(["CONTRADICTED_PAIR"])
-            .otherwise("reasons")
+        judged = pairs.with_columns(reasons=_faults())
+        against = pairs.group_by(better="rejected", rejected="better").agg(against=pl.col("weight").sort().sum())
+        voted = judged.with_columns(votes=pl.col("weight").sort().sum().over("better", "rejected")).join(
+            against, on=["better", "rejected"], how="left", maintain_order="left"
         )
-        return _first_said(_named(judged))
+        return _first_said(_named(voted.with_columns(reasons=self._settled()).drop("votes", "against")))
+
+    def _settled(self) -> pl.Expr:
+        """The reasons of pairs, those preferred both ways settled as the recipe says."""
+        sound, both = pl.col("reasons").list.len() == 0, pl.col("against").is_not_null()
+        ahead, behind = (pl.col("votes") > pl.col("against"), pl.col("votes") < pl.col("against"))
+        if self.votes == "exclude":
+            ahead, behind = pl.lit(False), pl.lit(False)
+        return (
+            pl.when(~sound | ~both | ahead)
+            .then("reasons")
+            .when(behind)
+            .then(["OUTVOTED"])
+            .otherwise(["CONTRADICTED_PAIR"])
+        )
 
 
 def _text() -> pl.Expr:
@@ -71,12 +87,6 @@ def _faults() -> pl.Expr:
         .then(pl.lit([], dtype=pl.List(pl.String)))
         .otherwise(pl.col("undesired_chosen").fill_null([]))
     )
-
-
-def _reversed(pairs: pl.DataFrame) -> pl.Series:
-    """Every pair the other way round: better and rejected exchanged."""
-    turned = pairs.filter(pl.col("chosen").is_not_null() & (pl.col("chosen") != pl.col("rejected")))
-    return turned.select(pl.struct(better="rejected", rejected="chosen")).to_series()
 
 
 def _named(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -207,7 +207,7 @@ def remap_labels(labels: pl.LazyFrame, comparisons: pl.LazyFrame, instead: pl.Da
         *[pl.col(c).any() for c in ("regenerated", "copied", "abandoned")],
         (pl.col("contradicted").fill_null(False).any() | disagree).alias("contradicted"),
         pl.col("ratings").explode().drop_nulls(),
-        pl.col("feedback").explode().drop_nulls().unique().sort(),
+        *[pl.col(c).explode().drop_nulls().unique().sort() for c in ("feedback", "signs")],
         last("correction"),
         last("corrected_by"),
         pl.col("day").min(),

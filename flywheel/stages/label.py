@@ -1,7 +1,7 @@
 """Labels: a fold over the feedback known so far, one row per conversation that any feedback speaks of.
 
 Nothing is ever updated: late feedback is one more event, and folding again changes exactly the days of the conversations it
-speaks of. Every event gets a status in the ledger: applied, duplicate, superseded, contradicted, or orphan (it waits for a
+speaks of. What the next turn says of a reply is such an event too, where the recipe asks for it. Every event gets a status in the ledger: applied, duplicate, superseded, contradicted, or orphan (it waits for a
 call that has not arrived).
 """
 
@@ -11,10 +11,12 @@ import polars as pl
 
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
+from flywheel.logs.inferred import VERSION as INFERRING
+from flywheel.logs.inferred import inferred
 from flywheel.records import conform, short_hash
 from flywheel.storage.snapshots import Snapshot
 
-WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "regeneration": 0.5}
+WEIGHTS = {"edit": 1.0, "correction": 1.0, "choice": 1.0, "ranking": 0.8, "judge": 0.6, "regeneration": 0.5}
 """How much a comparison counts: what a person wrote or chose, before what we infer (formats.md, table of kinds)."""
 
 
@@ -25,7 +27,9 @@ def label(conversations: Snapshot, feedback: Snapshot, settings: FeedbackPolicy)
         .select("id", "native_id", "response_id", "conversation_id", "choice", "turn", "day", "occurred_at")
         .collect()
     )
-    events = resolve(feedback.scan().drop("raw", "metadata").collect(), calls)
+    signed = pl.when(pl.col("kind") == "implicit").then(pl.col("metadata").str.json_path_match("$.signal"))
+    given = feedback.scan().with_columns(sign=signed).drop("raw", "metadata").collect()
+    events = resolve(pl.concat([given, inferred(conversations, settings.infer)]) if settings.infer else given, calls)
     days = events.with_columns(day=pl.coalesce("call_day", pl.col("occurred_at").dt.date())).partition_by(
         "day", as_dict=True, include_key=True
     )
@@ -41,7 +45,14 @@ def label(conversations: Snapshot, feedback: Snapshot, settings: FeedbackPolicy)
         derivation=Derivation(
             operation="label",
             inputs=(conversations.ref, feedback.ref),
-            steps=(Step(use="fold_feedback", parameters=settings.model_dump(mode="json")),),
+            steps=(
+                Step(use="fold_feedback", parameters=settings.model_dump(mode="json")),
+                *(
+                    [Step(use="inferred", version=INFERRING, parameters={"kinds": settings.infer})]
+                    if settings.infer
+                    else []
+                ),
+            ),
             watermark=watermark,
         ),
         notes={"watermark": watermark.isoformat() if watermark is not None else None},  # type: ignore[union-attr]
@@ -120,7 +131,7 @@ def resolve(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 def day_digest(events: pl.DataFrame) -> str:
     """What decides a day's labels: each event's content, when it was heard, and which rows it was resolved to."""
     ids = pl.col("other_rows").list.eval(pl.element().fill_null("")).list.join(" ")
-    told = events.select("feedback_id", "digest", pl.col("received_at").to_physical(), "id", "chosen", ids)
+    told = events.select("feedback_id", "digest", "sign", pl.col("received_at").to_physical(), "id", "chosen", ids)
     return short_hash(told.sort("feedback_id").write_csv())
 
 
@@ -225,6 +236,7 @@ def fold(applied: pl.DataFrame, ledger: pl.DataFrame, settings: FeedbackPolicy) 
             copied=(pl.col("kind") == "copy").any(),
             abandoned=(pl.col("kind") == "abandonment").any(),
             implicit=pl.col("value").filter(implicit).sum() - (pl.col("kind") == "regeneration").sum(),
+            signs=pl.coalesce("sign", "kind").filter(~pl.col("explicit")).drop_nulls().unique().sort(),
             comments=(pl.col("kind") == "comment").sum().cast(pl.Int32),
             feedback=pl.col("feedback_id").sort(),
             day=pl.col("day").first(),
@@ -246,6 +258,7 @@ def fold(applied: pl.DataFrame, ledger: pl.DataFrame, settings: FeedbackPolicy) 
             pl.col("comments").fill_null(0),
             pl.col("implicit").fill_null(0.0),
             pl.col("ratings").fill_null([]),
+            pl.col("signs").fill_null([]),
             thumbs_up=ups,
             thumbs_down=downs,
             thumb=pl.when(ups > downs).then(1).when(downs > ups).then(-1).cast(pl.Int8),
@@ -259,7 +272,7 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
     """What each standing event says is better than what: COMPARISONS, sorted by event.
 
     An edit or correction beats the reply it corrects; the kept reply beats the one regenerated; the choice beats each loser;
-    in a ranking every reply beats those after it (n(n-1)/2 pairs).
+    in a ranking every reply beats those after it (n(n-1)/2 pairs). What a model chose or ranked has the signal `judge`.
     """
     weights = pl.col("signal").replace_strict(WEIGHTS, return_dtype=pl.Float64)
     written = applied.filter(pl.col("kind").is_in(["edit", "correction"]) & pl.col("correction").is_not_null()).select(
@@ -291,8 +304,13 @@ def compare(applied: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("later") > pl.col("place"))
         .select("feedback_id", "occurred_at", "day", signal=pl.lit("ranking"), chosen="other_rows", rejected="rejected")
     )
+    by_model = applied.filter((pl.col("actor_kind") == "judge") & pl.col("kind").is_in(["choice", "ranking"])).select(
+        "feedback_id", judged=pl.lit("judge")
+    )
     return conform(
         pl.concat([written, again, chosen, pairs], how="diagonal_relaxed")
+        .join(by_model, on="feedback_id", how="left")
+        .with_columns(signal=pl.coalesce("judged", "signal"))
         .with_columns(weight=weights)
         .sort("feedback_id", "chosen", "rejected"),
         COMPARISONS,

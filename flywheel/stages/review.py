@@ -1,7 +1,8 @@
 """The review queue: the rows a person should look at, why, and in which order.
 
-Two things bring a row here: a redaction that holds rows back instead of deciding alone (a reason that begins with `held_`),
-and the batches of the recipe's [[review]] tables. A row leaves when an expert has said anything of it, and what the batches ask next takes
+Three things bring a row here: a redaction that holds rows back instead of deciding alone (a reason that begins with `held_`),
+people who contradict each other on a reply (thumbs both up and down, which no policy settled), and the batches of the recipe's
+[[review]] tables. A row leaves when an expert has said anything of it, and what the batches ask next takes
 its place. Nothing else is remembered: the queue is a function of the datasets it is made from.
 """
 
@@ -20,7 +21,7 @@ from flywheel.storage.snapshots import Snapshot
 REVIEW = pl.Schema(
     {
         "id": pl.String(),  # of the conversation
-        "queue": pl.String(),  # held | active
+        "queue": pl.String(),  # held | conflict | active
         "name": pl.String(),  # what brought it here: the reason it is held for, or the batch of the recipe
         "why": pl.String(),  # a sentence
         "score": pl.Float64(),  # by which a batch chose it; null where nothing was measured
@@ -52,8 +53,9 @@ def review(
     inputs = [screened, curated, labels, feedback, *([measurements] if measurements is not None else [])]
     done = answered(labels, feedback)
     open_rows, gone = _split(held(screened), done)
+    unsettled, settled = _split(contradicted(labels, curated), done)
     asked = {b.name: picked(b, curated, labels, measurements, done, seed) for b in batches}
-    rows = ordered(open_rows, asked)
+    rows = ordered(open_rows, unsettled, asked)
     return Dataset(
         name="review",
         schemas={"rows": REVIEW},
@@ -65,8 +67,12 @@ def review(
             watermark=labels.derivation.watermark,
         ),
         notes={
-            "waiting": {"held": open_rows["id"].n_unique(), "active": sum(b.height for b in asked.values())},
-            "answered": {"held": gone["id"].n_unique()},
+            "waiting": {
+                "held": open_rows["id"].n_unique(),
+                "conflict": unsettled.height,
+                "active": sum(b.height for b in asked.values()),
+            },
+            "answered": {"held": gone["id"].n_unique(), "conflict": settled.height},
             "batches": [{"name": b.name, "size": b.size, "rows": asked[b.name].height} for b in batches],
         },
     )
@@ -100,6 +106,13 @@ def held(screened: Snapshot) -> pl.DataFrame:
     return pl.concat(days) if days else pl.DataFrame(schema={"id": pl.String, "name": pl.String, "day": pl.Date})
 
 
+def contradicted(labels: Snapshot, curated: Snapshot) -> pl.DataFrame:
+    """`id`, `name`, `day` of the rows of the pool whose thumbs contradict each other, so that they count neither as liked nor as not."""
+    open_ = labels.scan().filter(pl.col("contradicted").fill_null(False) & pl.col("thumb").is_null()).select("id")
+    rows = curated.scan().select("id", "day", name=pl.lit("contradicted")).join(open_, on="id", how="semi")
+    return rows.select("id", "name", "day").sort("id").collect()
+
+
 def _split(rows: pl.DataFrame, done: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Those that wait, and those that are answered."""
     return rows.join(done, on="id", how="anti"), rows.join(done, on="id", how="semi")
@@ -121,8 +134,9 @@ def picked(
     return batch.pick(values, seed).join(values.select("id", "day"), on="id", how="left", maintain_order="left")
 
 
-def ordered(kept_back: pl.DataFrame, asked: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """REVIEW: held rows first, oldest first; then the batches in turns, in the order of the recipe."""
+def ordered(kept_back: pl.DataFrame, unsettled: pl.DataFrame, asked: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """REVIEW: held rows first, oldest first; then those people contradict each other on; then the batches in turns, in the order
+    of the recipe."""
     told = pl.col("name").str.strip_prefix(HELD).str.replace_all("_", " ")
     first = kept_back.select(
         "id",
@@ -131,12 +145,15 @@ def ordered(kept_back: pl.DataFrame, asked: dict[str, pl.DataFrame]) -> pl.DataF
         queue=pl.lit("held"),
         why=pl.format("held back for {}: keep it, redact it or drop it", told),
     ).sort("day", "id", "name", nulls_last=True)
+    second = unsettled.with_columns(
+        queue=pl.lit("conflict"), why=pl.lit("thumbs both up and down: say which is right")
+    ).sort("day", "id", nulls_last=True)
     batches = [
         rows.with_columns(queue=pl.lit("active"), name=pl.lit(name), turn=pl.lit(n))
         for n, (name, rows) in enumerate(asked.items())
     ]
     later = [pl.concat(batches).sort("place", "turn")] if batches else []
-    every = pl.concat([conform(f, REVIEW) for f in (first, *later)])
+    every = pl.concat([conform(f, REVIEW) for f in (first, second, *later)])
     return every.with_columns(priority=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
 
 

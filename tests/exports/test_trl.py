@@ -4,9 +4,11 @@ import importlib.util
 
 import orjson
 import pytest
+import yaml
 
 from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports import trl
+from flywheel.exports.llama_factory import LlamaFactory
 from flywheel.exports.trl import Trl
 from flywheel.formats.training_lines import Representatives
 from flywheel.records import message
@@ -226,3 +228,20 @@ def test_what_datasets_would_merge_is_found_however_late_it_comes(tmp_path, monk
     monkeypatch.setattr(trl, "_compare", lambda name, standing: read.append([n for n, *_ in standing.rows]))
     assert Trl().validate_file(written(tmp_path / "a.jsonl", *[GOOD] * 5, other, GOOD, other)) == 8
     assert read == [[1, 2, 6]]
+
+
+BALANCE = {"labels": {"desired": 90, "undesired": 10, "desirable_weight": 1.0, "undesirable_weight": 9.0}}
+
+
+def test_row_6_the_weights_of_a_kto_set_reach_the_configuration():
+    told = yaml.safe_load(Trl().settings("kto", BALANCE)["kto.yaml"])
+    assert told == {"desirable_weight": 1.0, "undesirable_weight": 9.0}
+    told = yaml.safe_load(LlamaFactory().settings("kto", BALANCE)["kto.yaml"])
+    assert told == {"kto_chosen_weight": 1.0, "kto_rejected_weight": 9.0}
+    assert Trl().settings("sft", BALANCE) == {}
+    assert Trl().settings("kto", {"labels": {"desired": 9, "undesired": 0}}) == {}
+
+
+def test_row_5_pairs_of_ratings_carry_their_margin():
+    given = example("user: q", kind="reward_pairs", rejected="assistant: no", score=1.5)
+    assert Trl().render(given)["margin"] == 1.5

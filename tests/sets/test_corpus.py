@@ -13,7 +13,10 @@ from tests.trainers import told
 
 def documents():
     return screened_of(
-        *[chat("user: write", f"assistant: {n} words", id=f"d{n}", user=n) for n in ("900", "300", "50")]
+        *[
+            chat("user: write", f"assistant: {n} words", id=f"d{n}", user=n, metadata=told)
+            for n, told in (("900", None), ("300", '{"license": "CC0-1.0"}'), ("50", "{}"))
+        ]
     )
 
 
@@ -62,9 +65,10 @@ def test_a_longer_document_is_dropped_only_on_demand():
 )
 def test_what_the_document_is(text, messages, document):
     *prompt, reply = [told(m) for m in messages]
-    formed = Corpus(name="c", text=text).form(prompt, [reply], {})
+    formed = Corpus(name="c", text=text).form(prompt, [reply], {"metadata": '{"license": "CC-BY-4.0"}'})
     assert formed.reasons == (() if document else ("NO_TEXT",))
     assert [m["content"] for m in formed.completion] == ([document] if document else [])
+    assert formed.columns == ({"licence": "CC-BY-4.0"} if document else {})
 
 
 def test_row_1_a_set_of_documents(tmp_path):
@@ -76,4 +80,9 @@ def test_row_1_a_set_of_documents(tmp_path):
     rows = made.scan().sort("id").collect()
     assert rows["id"].to_list() == ["d300", "d50", "d900"]
     assert rows["prompt"].to_list() == [[], [], []]
+    assert rows.select("source", "licence").rows() == [
+        ("openai_chat", "CC0-1.0"),
+        ("openai_chat", None),
+        ("openai_chat", None),
+    ]
     assert [c[0]["content"] for c in rows["completion"].to_list()] == ["300 words", "50 words", "900 words"]

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from flywheel.errors import RecipeInvalid
 from flywheel.sets.cot import Cot, found_at
 from flywheel.stages.assemble import assemble
 from flywheel.storage.snapshots import Store
@@ -102,3 +103,38 @@ def test_row_7_a_set_of_traces(tmp_path):
     )
     assert made.scan().collect()["id"].to_list() == ["good"]
     assert made.scan("rejected").collect().select("id", "reasons").rows() == [("bad", ["ANSWER_MISMATCH"])]
+
+
+def test_row_7_a_box_is_the_answer_and_everything_is_the_reasoning():
+    (message,) = formed(r"assistant: 23 - 20 is 3, and 3 + 6 is \boxed{9}, so nine.").completion
+    assert (message["content"], message["reasoning"]) == ("9", r"23 - 20 is 3, and 3 + 6 is \boxed{9}, so nine.")
+
+
+def answers(folder, *lines):
+    folder.mkdir(exist_ok=True)
+    (folder / "gold.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return Cot(name="c", answers="gold.jsonl").located(folder)
+
+
+def test_row_7_the_right_answer_may_come_from_a_file(tmp_path):
+    wanted = answers(tmp_path, '{"question": "How many  apples?", "answer": "3 + 6 = 9\\n#### 9"}')
+    asked, row = [told("system: s"), told("user: how many apples? ")], {"metadata": None}
+    assert wanted.form(asked, [told(f"assistant: {STEPS} #### 9")], row).reasons == ()
+    assert wanted.form(asked, [told(f"assistant: {STEPS} #### 8")], row).reasons == ("ANSWER_MISMATCH",)
+    assert wanted.form([told("user: pears?")], [told("assistant: 1 #### 8")], row).reasons == ("NO_EXPECTED_ANSWER",)
+    moved = answers(tmp_path / "elsewhere", '{"question": "How many  apples?", "answer": "3 + 6 = 9\\n#### 9"}')
+    other = answers(tmp_path / "other", '{"question": "How many apples?", "answer": "8"}')
+    assert wanted.step() == moved.step() != other.step()
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"), [(['{"question": "q"}'], 'no question with a text or number in "answer"'), (["["], "no JSON")]
+)
+def test_a_file_of_answers_that_is_no_good_is_refused(tmp_path, lines, says):
+    with pytest.raises(RecipeInvalid, match=says):
+        answers(tmp_path, *lines)
+
+
+def test_a_file_of_answers_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(RecipeInvalid, match="cannot be read"):
+        Cot(name="c", answers="gold.jsonl").located(tmp_path)

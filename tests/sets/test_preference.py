@@ -6,6 +6,7 @@ import pytest
 
 from flywheel.sets import PICKED
 from flywheel.sets.preference import Preference
+from flywheel.stages.label import WEIGHTS
 from tests.build import chat
 from tests.pools import NOON, comparison, comparisons_of, labels_of, pool_of, screened_of
 
@@ -108,3 +109,23 @@ def test_one_event_that_became_the_same_pair_twice_is_one_pair():
 def test_ids_and_choices_do_not_depend_on_the_order_of_comparisons():
     said = [comparison("choice", "b", "a", feedback_id=str(i)) for i in range(5)]
     assert pick(*said) == pick(*reversed(said))
+
+
+def test_row_4_side_by_side_votes_are_counted_where_the_recipe_says_so():
+    votes = [comparison("choice", "b", "a", feedback_id=str(i)) for i in range(3)] + [comparison("choice", "a", "b")]
+    assert {r["reasons"][0] for r in pick(*votes)} == {"CONTRADICTED_PAIR"}
+    rows = pick(*votes, votes="majority")
+    assert sorted((r["completion_of"], *r["reasons"]) for r in rows) == [
+        ("a", "OUTVOTED"), ("b",), ("b", "REPEATED_PAIR"), ("b", "REPEATED_PAIR"),
+    ]  # fmt: skip
+    tie = pick(comparison("choice", "b", "a"), comparison("ranking", "a", "b"), votes="majority")
+    assert [r["reasons"] for r in tie] == [["CONTRADICTED_PAIR"]] * 2
+
+
+def test_row_55_what_is_inferred_counts_less_than_what_a_person_wrote():
+    said = (
+        comparison("regeneration", "b", "a", weight=WEIGHTS["regeneration"]),
+        comparison("edit", None, "a", correction="x"),
+    )
+    weights = {r["signal"]: r["weight"] for r in pick(*said)}
+    assert weights == {"regeneration": 0.5, "edit": 1.0}

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from flywheel.labels import LEDGER, FeedbackPolicy
-from flywheel.records import FEEDBACK
+from flywheel.logs.inferred import INFERRED
 from flywheel.stages.label import compare, day_digest, fold, resolve, settle
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -50,10 +50,7 @@ def calls(*names: str) -> pl.DataFrame:
 def settled(
     *events: dict[str, object], known: tuple[str, ...] = ("r1", "r2", "r3"), **settings: object
 ) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        [{c: e.get(c) for c in FEEDBACK if c not in ("raw", "metadata")} for e in events],
-        schema={c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")},
-    )
+    frame = pl.DataFrame([{c: e.get(c) for c in INFERRED} for e in events], schema=INFERRED)
     return settle(resolve(frame, calls(*known)), FeedbackPolicy(**settings))  # type: ignore[arg-type]
 
 
@@ -163,7 +160,7 @@ def test_feedback_on_a_session_speaks_of_the_call_before_it() -> None:
         event("b", target="s1", target_kind="conversation", minutes=150),
         event("c", target="s1", target_kind="conversation", minutes=-5),
     ]
-    columns = {c: t for c, t in FEEDBACK.items() if c not in ("raw", "metadata")}
+    columns = INFERRED
     frame = pl.DataFrame([{c: e.get(c) for c in columns} for e in said], schema=columns)
     assert dict(resolve(frame, spread).select("feedback_id", "id").iter_rows()) == {
         "a": "log:r1",
@@ -178,6 +175,7 @@ def test_the_key_of_a_day_changes_with_all_that_decides_it_and_not_with_the_orde
     one = {
         "feedback_id": "a",
         "digest": "d",
+        "sign": None,
         "received_at": NOON,
         "id": "r1",
         "chosen": None,
@@ -187,8 +185,19 @@ def test_the_key_of_a_day_changes_with_all_that_decides_it_and_not_with_the_orde
     schema = pl.Schema(
         dict.fromkeys(one, pl.String) | {"received_at": pl.Datetime("us", "UTC"), "other_rows": pl.List(pl.String)}
     )
-    changes = [{"digest": "e"}, {"received_at": later}, {"id": None}, {"chosen": "r2"}]
+    changes = [{"digest": "e"}, {"sign": "correction"}, {"received_at": later}, {"id": None}, {"chosen": "r2"}]
     changes += [{"other_rows": rows} for rows in ([None, "x"], ["x"], ["x", "y"], [], None)]
     keys = [day_digest(pl.DataFrame([one | change, two], schema=schema)) for change in ({}, *changes)]
     assert keys[0] == day_digest(pl.DataFrame([two, one], schema=schema))
     assert keys[0] not in keys[1:]
+
+
+def test_row_4_what_a_model_chose_is_told_apart_from_what_people_chose():
+    events = [
+        event("f1", "choice", chosen_id="r2", others=["r1"], actor_kind="judge", actor="m"),
+        event("f2", "choice", chosen_id="r2", others=["r1"], actor_kind="end_user"),
+        event("f3", "ranking", others=["r2", "r1"], actor_kind="judge", actor="m"),
+    ]
+    applied = settled(*events).filter(pl.col("status") == "applied")
+    pairs = compare(applied).select("feedback_id", "signal", "chosen", "weight").rows()
+    assert pairs == [("f1", "judge", "log:r2", 0.6), ("f2", "choice", "log:r2", 1.0), ("f3", "judge", "log:r2", 0.6)]

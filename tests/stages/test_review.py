@@ -11,7 +11,7 @@ from flywheel.records import FEEDBACK, REJECTED, conform
 from flywheel.stages.review import REVIEW, answered, measured, review, waiting
 from flywheel.storage.snapshots import Store
 from tests.build import chat
-from tests.pools import comparisons_of, labels_of, pool_of, screened_of, snapshot
+from tests.pools import comparisons_of, label, labels_of, pool_of, screened_of, snapshot
 
 DAYS = ("2026-03-03", "2026-03-02")
 
@@ -25,7 +25,7 @@ def rejected(**reasons):
     )
 
 
-def queue(tmp_path, batches=(), held=None, experts=(), others=(), near=None):
+def queue(tmp_path, batches=(), held=None, experts=(), others=(), near=None, said_of=()):
     """The published queue of a pool of five, `held` rows by day, and the answers of experts and of others."""
     store = Store(tmp_path / "snapshots")
     pool = screened_of(*[chat("user: q", f"assistant: {i}", id=f"r{i}", latency_ms=i / 10) for i in range(5)])
@@ -39,7 +39,9 @@ def queue(tmp_path, batches=(), held=None, experts=(), others=(), near=None):
     )
     ledger = events.with_columns(id=pl.Series([i for i, _ in said], dtype=pl.String), status=pl.lit("applied"))
     labels = snapshot(
-        store, "labels", {"rows": labels_of(), "comparisons": comparisons_of(), "ledger": conform(ledger, LEDGER)}
+        store,
+        "labels",
+        {"rows": labels_of(*said_of), "comparisons": comparisons_of(), "ledger": conform(ledger, LEDGER)},
     )
     feedback = snapshot(store, "feedback", {"rows": conform(events, FEEDBACK)})
     sketch = pl.DataFrame(
@@ -77,8 +79,8 @@ def test_a_row_leaves_when_an_expert_has_answered_and_the_next_takes_its_place(t
     assert "r2" not in rows["id"]
     assert rows.filter(pl.col("queue") == "active").height == 2
     assert made.notes == {
-        "waiting": {"held": 1, "active": 2},
-        "answered": {"held": 1},
+        "waiting": {"held": 1, "conflict": 0, "active": 2},
+        "answered": {"held": 1, "conflict": 0},
         "batches": [{"name": "unsure", "size": 2, "rows": 2}],
     }
 
@@ -129,3 +131,14 @@ def test_a_held_row_that_is_forgotten_is_counted(tmp_path):
     _, screened, *_ = queue(tmp_path / "other", [DOUBT], HELD | {"h9": ["held_iban"]})
     told = measured(made, screened, curated, done)
     assert told.filter(metric="held_rows_lost", segment="")["value"].item() == 1
+
+
+def test_row_6_a_reply_with_both_thumbs_waits_in_the_conflict_queue_until_an_expert_speaks(tmp_path):
+    both = label("r3", contradicted=True), label("r1", contradicted=True, thumb=1), label("gone", contradicted=True)
+    made, *_ = queue(tmp_path, [DOUBT], HELD, said_of=both)
+    rows = waiting(made, "conflict")
+    assert rows.select("id", "name", "priority").rows() == [("r3", "contradicted", 4)]  # a policy settled the other
+    assert made.notes["waiting"]["conflict"] == 1
+    done, *_ = queue(tmp_path / "later", [DOUBT], HELD, experts=["r3"], said_of=both)
+    assert waiting(done, "conflict").is_empty()
+    assert done.notes["answered"]["conflict"] == 1
