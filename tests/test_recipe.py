@@ -64,7 +64,7 @@ FAULTS = [
     ('name = "a"\nfeedback = 3', "feedback: found 3; expected a table."),
     (
         'name = "a"\n[feedback]\nlate_after_hour = 2',
-        'Did you mean "late_after_hours"? Allowed: contradictions, late_after_hours, orphan',
+        'Did you mean "late_after_hours"? Allowed: contradictions, infer, late_after_hours, orphan',
     ),
     (
         'name = "a"\n[feedback]\nlate_after_hours = 0',
