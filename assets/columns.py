@@ -178,6 +178,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         "review": REVIEW,
         **({"conflicts": CONFLICTS} if recipe.has_conflicts else {}),
         **{s.name: EXAMPLES for s in recipe.sets},
+        **{c.name: EXAMPLES for c in recipe.curriculum},
     }
     return {asset: described(columns) for asset, columns in tables.items()}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import assemble, conflicts, curate, export, ingest, label, measure, review
+from assets import assemble, conflicts, curate, curriculum, export, ingest, label, measure, review
 from assets.columns import columns_of
 from assets.io import DatasetIO
 from assets.resources import HomeResource
@@ -37,6 +37,7 @@ def all_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
         *([conflicts.conflicts] if recipe.has_conflicts else []),
         review.queue(recipe),
         *assemble.candidates(recipe),
+        *curriculum.curricula(recipe),
         *export.releases(recipe),
     ]
 

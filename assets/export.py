@@ -43,7 +43,12 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
 
 def catalog(recipe: Recipe) -> dg.AssetsDefinition:
     """The DuckDB catalog."""
-    deps = ["curated", *(["conflicts"] if recipe.has_conflicts else []), *(s.name for s in recipe.sets)]
+    deps = [
+        "curated",
+        *(["conflicts"] if recipe.has_conflicts else []),
+        *(s.name for s in recipe.sets),
+        *(c.name for c in recipe.curriculum),
+    ]
 
     @stage_asset(group="6_export", kinds={"duckdb"}, name="catalog", deps=deps)
     def _catalog(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -18,6 +18,7 @@ from flywheel.quality.scorecard import scorecard
 from flywheel.quality.waterfall import waterfall
 from flywheel.stages.export import Release
 from flywheel.storage.catalog import Catalog
+from flywheel.storage.releasing_curricula import ReleasedCurriculum
 from flywheel.storage.snapshots import Snapshot
 
 ROWS, FEW = 12, 5
@@ -327,6 +328,18 @@ def describe_release(made: Release, released: Sequence[Mapping[str, Any]] = ()) 
     if made.remarks:
         shown["remarks"] = dg.MetadataValue.text("\n".join(made.remarks)[:1000])
     return shown
+
+
+def describe_curriculum(made: ReleasedCurriculum) -> Shown:
+    """Metadata of a released curriculum: where it lies, and what each stage is."""
+    columns = ("stage", "set", "kind", "rows", "train", "validation", "synthetic")
+    return {
+        "dagster/row_count": dg.MetadataValue.int(sum(s["rows"] for s in made.stages)),
+        "version": dg.MetadataValue.text(made.version),
+        "path": dg.MetadataValue.path(str(made.path)),
+        "newly_written": dg.MetadataValue.bool(made.fresh),
+        "stages": table_of(pl.DataFrame([{c: s[c] for c in columns} for s in made.stages])),
+    }
 
 
 def describe_catalog(catalog: Catalog) -> Shown:

@@ -5,7 +5,6 @@ import polars as pl
 
 from checks.shape import judged
 from flywheel.home import Home
-from flywheel.kinds import SetKind
 from flywheel.quality import measures
 from flywheel.quality.targets import wanted
 from flywheel.recipe import Recipe
@@ -15,15 +14,15 @@ from flywheel.storage.promotion import since_before
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """One check per release."""
-    return [of(s, recipe) for s in recipe.sets]
+    return [of(name, recipe) for name in (*(s.name for s in recipe.sets), *(c.name for c in recipe.curriculum))]
 
 
-def of(wanted_set: SetKind, recipe: Recipe) -> dg.AssetChecksDefinition:
+def of(name: str, recipe: Recipe) -> dg.AssetChecksDefinition:
     """The released files are those of the manifest."""
     return judged(
-        f"{wanted_set.name}_release",
+        f"{name}_release",
         wanted("release", recipe.check.get("release", {})),
-        lambda h: measure(h.home, wanted_set.name),
+        lambda h: measure(h.home, name),
     )
 
 

@@ -18,7 +18,7 @@ STAGES = ("raw_files", "conversations", "feedback", "labels", "signals", "screen
 def outcome(
     home: Home, run_id: str, success: bool, checks: Sequence[dict[str, Any]], errors: Sequence[dict[str, str]]
 ) -> dict[str, Any]:
-    """`{success, run_id, stages[], waterfall[], sets[], scorecards{}, checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
+    """`{success, run_id, stages[], waterfall[], sets[], curricula[], scorecards{}, checks[], errors[]}`; `success` is false when a step or a blocking check failed."""
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
     refused = {c["asset"] for c in checks if c["blocking"] and not c["passed"]}
@@ -29,6 +29,7 @@ def outcome(
         "stages": [s | {"behind": name in late} for name in STAGES if (s := stage(home, name)) is not None],
         "waterfall": waterfall(*[there for name in ("screened", "curated") if (there := made(home, name)) is not None]),
         "sets": [judged(set_outcome(home, w.name, w.use), refused) | {"behind": w.name in late} for w in recipe.sets],
+        "curricula": [judged(set_outcome(home, c.name, "curriculum"), refused) for c in recipe.curriculum],
         "scorecards": {w.name: of_set(w.name, checks, [t.name for t in recipe.trait]) for w in recipe.sets},
         "checks": sorted(checks, key=lambda c: (c["asset"], c["name"])),
         "errors": list(errors),

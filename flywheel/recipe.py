@@ -12,8 +12,9 @@ import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
 from flywheel.choices.active import BATCHES, AnyBatch, Batch
+from flywheel.choices.curriculum import Curriculum
 from flywheel.choices.selection import SELECTIONS
-from flywheel.choices.wishes import follow_faults, review_faults, select_faults, share_faults
+from flywheel.choices.wishes import curriculum_faults, follow_faults, review_faults, select_faults, share_faults
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
@@ -86,6 +87,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Models in production that were trained on sets of this recipe; a check holds their new calls against the trained form."""
     review: tuple[AnyBatch, ...] = ()
     """Batches of rows that a person should look at next, because their answer teaches most."""
+    curriculum: tuple[Curriculum, ...] = ()
+    """Sets in ordered stages."""
     serving: Serving | None = None
     """What is served and what that costs, for what a set with shorter prompts saves."""
     check: dict[str, dict[str, Threshold]] = {}
@@ -97,7 +100,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         named = {s.use: s for s in self.signal}
         read = {column for op in self.filter for column in op.needs}
         read |= {column for trait in self.trait for column in trait.where.reads}
-        read |= {axis for wanted in self.set for axis in wanted.mix}
+        read |= {axis for wanted in self.set for axis in (*wanted.mix, *wanted.follow)}
+        read |= {column for wanted in self.curriculum for column in wanted.columns}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
             (named.get(use) or cls(use=use)).after(self.edit, self.policy)
@@ -205,7 +209,7 @@ def parse_recipe(text: str, where: str = "recipe.toml") -> Recipe:
 
 
 RESERVED = (
-    *(a for a in targets.ASSETS if a not in ("set", "release")),
+    *(a for a in targets.ASSETS if a not in ("set", "curriculum", "release")),
     "measurements",
     "matches",
     "catalog",
@@ -272,12 +276,20 @@ def _faults(recipe: Recipe) -> list[str]:
         for i, t in enumerate(recipe.tuned)
         if t.set not in names
     ]
-    faults += review_faults(recipe.review, axes, numbers)
+    faults += curriculum_faults(recipe.curriculum, names, [a for a in axes if a not in LABEL_COLUMNS], numbers)
+    for i, stages in enumerate(recipe.curriculum):
+        if stages.name in RESERVED or stages.name in names:
+            faults.append(f'curriculum.{i}: the name "{stages.name}" is that of something else; choose another.')
+        faults += [
+            f"curriculum.{i}.{stages.name}.check{f}" for f in _check_faults(stages.check, targets.names("curriculum"))
+        ]
     for asset, bounds in recipe.check.items():
-        if asset == "set":
-            faults.append("check.set: bounds for sets belong to each set; write [set.check.NAME] below its [[set]].")
+        if asset in ("set", "curriculum"):
+            faults.append(
+                f"check.{asset}: bounds for it belong to each {asset}; write [{asset}.check.NAME] below its [[{asset}]]."
+            )
         elif asset not in targets.ASSETS:
-            assets = [a for a in targets.ASSETS if a != "set"]
+            assets = [a for a in targets.ASSETS if a not in ("set", "curriculum")]
             faults.append(f'check: there is no asset "{asset}".{nearest(asset, assets)} Assets: {", ".join(assets)}.')
         else:
             faults += [f"check.{asset}{fault}" for fault in _check_faults(bounds, targets.names(asset))]

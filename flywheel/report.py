@@ -33,7 +33,7 @@ def build_summary(home: str, result: Fact) -> RenderableType:
         _stages(result["stages"]),
         *_waterfall(result.get("waterfall", ())),
         _heading("Sets"),
-        _sets(result["sets"], checks),
+        _sets([*result["sets"], *result.get("curricula", ())], checks),
         *_checks(checks),
         *_errors(result),
         _verdict(result["trial"]) if "trial" in result else _next(home, result),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from flywheel.choices.active import Batch
+from flywheel.choices.curriculum import Curriculum
 from flywheel.choices.mix import Mix
 from flywheel.choices.selection import EXAMPLE_NUMBERS, Importance
 from flywheel.errors import nearest
@@ -64,3 +65,30 @@ def review_faults(batches: Sequence[Batch], axes: Sequence[str], numbers: Sequen
             for column in columns:
                 if column not in known:
                     yield f'review.{i}.{batch.name}: there is no {what} "{column}".{nearest(column, known)} Columns: {", ".join(known)}.'
+
+
+def curriculum_faults(
+    curricula: Sequence[Curriculum], sets: Sequence[str], axes: Sequence[str], numbers: Sequence[str]
+) -> Iterator[str]:
+    """Sets, axes and columns there are not; names used twice; stages whose mix cannot hold what they must hold."""
+    names = [c.name for c in curricula]
+    for i, wanted in enumerate(curricula):
+        at = f"curriculum.{i}.{wanted.name}"
+        if names.count(wanted.name) > 1:
+            yield f'{at}: the name "{wanted.name}" is used {names.count(wanted.name)} times; give each curriculum its own.'
+        yield from (f"{at}.{fault}" for fault in share_faults("target", wanted.target, axes))
+        if wanted.score is not None and wanted.score not in numbers:
+            yield f'{at}.score: there is no column of numbers "{wanted.score}".{nearest(wanted.score, numbers)} Columns: {", ".join(numbers)}.'
+        for n, stage in enumerate(wanted.stage):
+            if stage.set not in sets:
+                yield f'{at}.stage.{n}: there is no set "{stage.set}".{nearest(stage.set, sets)} Sets: {", ".join(sets)}.'
+            yield from (f"{at}.stage.{n}.{fault}" for fault in share_faults("mix", stage.mix, axes))
+            for least in stage.least:
+                if least.axis not in axes:
+                    yield f'{at}.stage.{n}.least: there is no axis "{least.axis}".{nearest(least.axis, axes)} Axes: {", ".join(axes)}.'
+                most = sum(stage.mix.get(least.axis, {}).get(v, 0.0) for v in least.values)
+                if least.axis in stage.mix and most < least.share - 1e-9:
+                    yield (
+                        f"{at}.stage.{n}.least: the mix gives {', '.join(least.values)} of {least.axis} {most:g} together, and {least.share:g} is "
+                        "the least wanted; raise their shares, or lower the least."
+                    )

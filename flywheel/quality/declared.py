@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from flywheel.kinds import Threshold, Undeclared
 from flywheel.quality.mixes import undeclared
 from flywheel.quality.served_prompts import PROMPTED
+from flywheel.quality.targets_of_curricula import untold
 from flywheel.quality.targets_of_sets import OF_LOOP
 from flywheel.quality.training import unproved
 
@@ -41,7 +42,8 @@ def judged_where_declared(recipe: "Recipe") -> "Recipe":
     for asset, name, there in further:
         if not there:
             check[asset] = {name: off} | check.get(asset, {})
-    return recipe.model_copy(update={"set": sets, "check": check})
+    stages = tuple(c.model_copy(update={"check": {**untold(c), **c.check}}) for c in recipe.curriculum)
+    return recipe.model_copy(update={"set": sets, "curriculum": stages, "check": check})
 
 
 def _undeclared_rights(recipe: "Recipe") -> dict[str, Threshold]:

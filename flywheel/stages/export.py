@@ -13,10 +13,11 @@ recipe give the same bytes.
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import polars as pl
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 SELECTED = "selection.parquet"
 VERSION_DIGITS = 12
 Verdict = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +162,31 @@ def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: Ex
     """
     home_of_set = target_root / wanted.name
     folder = home_of_set / candidate.version[:VERSION_DIGITS]
-    staging = target_root / ".staging" / wanted.name
-    _recover(staging, folder)
+    recover(target_root, wanted.name, folder.name)
     if (known := standing(folder, wanted)) is not None:
         if context.pointed:
             point(home_of_set, folder.name)
         return _told(wanted, folder, Rendered(known, {}, ()), fresh=False)
-    staged = staging / folder.name
+    made = placed(target_root, wanted.name, folder.name, partial(render, wanted, candidate, context=context))
+    if context.pointed:
+        point(home_of_set, folder.name)
+    return _told(wanted, folder, made, fresh=True)
+
+
+def placed(target_root: Path, name: str, version: str, write: Callable[[Path], T]) -> T:
+    """Have a version written aside, synced, and put in its place in the export folder, in place of what is there. What `write` says."""
+    staging = target_root / ".staging" / name
+    staged = staging / version
     staged.mkdir(parents=True)
     try:
-        made = render(wanted, candidate, staged, context)
-        home_of_set.mkdir(parents=True, exist_ok=True)
+        made = write(staged)
+        (target_root / name).mkdir(parents=True, exist_ok=True)
         _sync_tree(staged)
-        _swap(staged, folder, staging / REPLACED)
-        sync(home_of_set)
-        if context.pointed:
-            point(home_of_set, folder.name)
+        _swap(staged, target_root / name / version, staging / REPLACED)
+        sync(target_root / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return _told(wanted, folder, made, fresh=True)
+    return made
 
 
 def _told(wanted: SetKind, folder: Path, made: "Rendered", fresh: bool) -> Release:
@@ -286,8 +294,9 @@ def ancestry(store: Store, candidate: Snapshot) -> list[Snapshot]:
 REPLACED = "replaced"
 
 
-def _recover(staging: Path, folder: Path) -> None:
+def recover(target_root: Path, name: str, version: str) -> None:
     """Clear away what a killed run left, and put back a release it had set aside. The home's lock keeps others out."""
+    staging, folder = target_root / ".staging" / name, target_root / name / version
     if (aside := staging / REPLACED).exists() and not folder.exists():
         aside.rename(folder)
     shutil.rmtree(staging, ignore_errors=True)

@@ -29,3 +29,31 @@ def test_each_is_a_sentence(said: str, why: str) -> None:
     with pytest.raises(RecipeInvalid) as e:
         parse_recipe(SET + said)
     assert why in str(e.value)
+
+
+STAGES = (
+    SET
+    + '[[curriculum]]\nname = "c"\n{more}[[curriculum.stage]]\nset = "s"\n[[curriculum.stage]]\nset = "{set}"\n{phase}'
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "of", "phase", "why"),
+    [
+        ("", "t", "", 'curriculum.0.c.stage.1: there is no set "t". Sets: s.'),
+        ("", "s", "", 'two stages take all of the set "s"; give one of them examples or a mix'),
+        ('score = "lengthh"\n', "s", "examples = 3", 'score: there is no column of numbers "lengthh".'),
+        ("[curriculum.target.ap]\na = 1.0\n", "s", "examples = 3", 'there is no axis "ap". Did you mean "app"?'),
+        (
+            "",
+            "s",
+            '[curriculum.stage.mix.app]\nmath = 0.2\nchat = 0.8\n[[curriculum.stage.least]]\naxis = "app"\nvalues = ["math"]\nshare = 0.4',
+            "the mix gives math of app 0.2 together, and 0.4 is the least wanted; raise their shares, or lower the least.",
+        ),
+        ("[curriculum.check.no_leaks]\nmax = 1\n", "s", "examples = 3", 'there is no check "no_leaks" here.'),
+    ],
+)
+def test_curricula_that_cannot_be(more: str, of: str, phase: str, why: str) -> None:
+    with pytest.raises(RecipeInvalid) as e:
+        parse_recipe(STAGES.replace("{more}", more).replace("{set}", of).replace("{phase}", phase))
+    assert why in str(e.value)

@@ -274,7 +274,7 @@ def test_a_home_releases_with_its_recipe_and_its_whole_lineage(tmp_path):
 
     class Recipe:
         name, digest = "support", "ab" * 16
-        rights, loop = Registry(), None
+        rights, loop, serving = Registry(), None, None
 
     class Home:
         store, exports = Store(tmp_path / "snapshots"), tmp_path / "exports"
