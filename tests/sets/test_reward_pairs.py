@@ -47,7 +47,6 @@ def test_row_5_of_two_rated_replies_to_one_prompt_the_higher_is_chosen():
         ([rated("alone", 3.0)], "alone", "NO_RIVAL"),
         ([rated("good", 9.0), rated("fair", 3.0)], "good", "OFF_SCALE"),
         ([rated("good", 9.0), rated("fair", 3.0)], "fair", "NO_RIVAL"),
-        ([], "good", "no_rating"),
     ],
 )
 def test_row_5_what_makes_no_pair_says_why(said, id, reason):
@@ -55,6 +54,10 @@ def test_row_5_what_makes_no_pair_says_why(said, id, reason):
     if id not in rows:
         (id,) = [i for i in rows if ">" in i]
     assert rows[id]["reasons"] == [reason]
+
+
+def test_rows_without_a_rating_are_left_to_the_assembly():
+    assert (pick(), RewardPairs.absent) == ({}, "no_rating")
 
 
 def test_a_scale_upside_down_is_refused():
