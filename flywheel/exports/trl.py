@@ -162,6 +162,11 @@ class _Stepwise(_Strict):
     labels: list[bool]
 
 
+class _Messages(_Strict):
+    messages: list[_Message]
+    tools: list[dict[str, JsonValue]] | None = None
+
+
 class _Sft(_Row):
     completion: list[_Message]
 
@@ -180,7 +185,7 @@ class _Preference(_Row):
     margin: float | None = None
 
 
-Shape = _Preference | _Kto | _Reward | _Sft | _Text | _Stepwise
+Shape = _Preference | _Kto | _Reward | _Sft | _Text | _Stepwise | _Messages
 
 
 def _shape(row: object) -> type[Shape]:
@@ -192,6 +197,8 @@ def _shape(row: object) -> type[Shape]:
         return _Text
     if "completions" in keys:
         return _Stepwise
+    if "messages" in keys:
+        return _Messages
     return _Kto if "label" in keys else _Reward if "score" in keys else _Sft
 
 
@@ -202,6 +209,9 @@ def _fault(row: Shape) -> str | None:
     if isinstance(row, _Stepwise):
         sound = row.prompt.strip() and row.completions and len(row.completions) == len(row.labels)
         return None if sound else "the prompt is empty, or there is not one label for each step."
+    if isinstance(row, _Messages):
+        sound = any(m.role != "assistant" for m in row.messages) and row.messages[-1].role == "assistant"
+        return None if sound else "the conversation does not end with the assistant, or nobody else speaks in it."
     sides = (
         {"chosen": row.chosen, "rejected": row.rejected}
         if isinstance(row, _Preference)
