@@ -52,21 +52,24 @@ class Packed:
     @cached_property
     def words(self) -> "Words":
         """The words of all texts, in order."""
-        kind = np.take(_KINDS, self.data)
+        kind = np.frombuffer(self.data.tobytes().translate(_KINDS), np.uint8)
         held = kind != _SPACE
+        # Every text ends with white space, so the places where it begins or ends are ends and starts by turns.
+        edges = np.flatnonzero(held[1:] != held[:-1]) + 1
+        edges = np.concatenate([np.zeros(1, np.int64), edges]) if held[:1].any() else edges
+        starts, ends = edges[::2], edges[1::2]
         leads = np.flatnonzero(kind == _LEAD)  # each begins a character of three bytes, which is a word
         if not len(leads):
-            # Every text ends with white space, so the places where it begins or ends are ends and starts by turns.
-            edges = np.flatnonzero(held[1:] != held[:-1]) + 1
-            edges = np.concatenate([np.zeros(1, np.int64), edges]) if held[0] else edges
-            return Words(self, edges[::2], edges[1::2])
-        starts, ends = held.copy(), held.copy()
-        starts[1:] &= ~held[:-1]
-        ends[:-1] &= ~held[1:]
-        for flags, here in ((starts, leads), (starts, leads + 3), (ends, leads - 1), (ends, leads + 2)):
-            inside = here[(here >= 0) & (here < len(held))]
-            flags[inside] |= held[inside]
-        return Words(self, np.flatnonzero(starts), np.flatnonzero(ends) + 1)
+            return Words(self, starts, ends)
+        cuts = np.unique(np.concatenate([leads[1:] if leads[0] == 0 else leads, leads + 3]))
+        cuts = cuts[held[cuts] & held[cuts - 1]]
+        starts, ends = (np.insert(places, np.searchsorted(places, cuts), cuts) for places in (starts, ends))
+        return Words(self, starts, ends)
+
+    @cached_property
+    def rest(self) -> Counts:
+        """Where the bytes of characters lie that are not their first."""
+        return np.flatnonzero((self.data & 0xC0) == 0x80)
 
     @cached_property
     def lines(self) -> Counts:
@@ -83,10 +86,18 @@ class Words:
     ends: Counts
 
     @cached_property
+    def first(self) -> Counts:
+        """The first word of each text, and how many words there are."""
+        return np.searchsorted(self.starts, self.texts.starts)
+
+    @cached_property
     def owner(self) -> Counts:
         """The text each word is of."""
-        first = np.searchsorted(self.starts, self.texts.starts)
-        return np.repeat(np.arange(len(first) - 1), np.diff(first))
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def until(self, which: Counts) -> Counts:
+        """The word after the last of the text that each of some words is of."""
+        return self.first[self.owner[which] + 1]
 
     @cached_property
     def lengths(self) -> Counts:
@@ -95,6 +106,8 @@ class Words:
 
     def per_text(self, weights: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """How many words each text has, or the sum of a number of each word."""
+        if weights is None:
+            return np.diff(self.first)
         return np.bincount(self.owner, weights, minlength=len(self.texts.starts) - 1)
 
     def heads(self, which: Counts) -> Hashes:
@@ -148,8 +161,8 @@ def spread(values: Hashes) -> Hashes:
 
 
 _SPACE, _OTHER, _LEAD = 0, 1, 2
-_KINDS = np.full(256, _OTHER, np.uint8)
-_KINDS[[9, 10, 13, 32]] = _SPACE
-_KINDS[0xE3:0xEA] = _LEAD  # the first of three bytes: kana and Chinese characters
 _SPACES = bytes(byte in (9, 10, 13, 32) for byte in range(256))
+_LEADS = range(0xE3, 0xEA)
+"""The first of three bytes: kana and Chinese characters."""
+_KINDS = bytes(_SPACE if _SPACES[byte] else _LEAD if byte in _LEADS else _OTHER for byte in range(256))
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(_BLOCK + 1)], np.uint64)

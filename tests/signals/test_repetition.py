@@ -3,6 +3,8 @@ from collections import Counter
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flywheel.recipe import parse_recipe
 from flywheel.signals.repetition import DUPLICATE, SHARES, TOP, Repetition
@@ -95,3 +97,13 @@ def test_no_rows():
     assert Repetition().measure(chat("user: x").clear().lazy()).collect().schema == pl.Schema(
         {"id": pl.String, **Repetition.gives}
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "c\n", "d\n\n", "longer words"]), max_size=60), min_size=1, max_size=5)
+)
+def test_few_words_that_come_again_and_again(texts):
+    replies = [" ".join(words) for words in texts]
+    for text, told in zip(replies, measured(*replies), strict=True):
+        assert told == pytest.approx(by_hand(text), abs=1e-6), text
