@@ -17,7 +17,7 @@ from flywheel.choices.selection import SELECTION
 from flywheel.choices.split import KEYS, grouped_pool
 from flywheel.kinds import Redaction, SetKind
 from flywheel.lineage import Part, Step, Tables, cause
-from flywheel.records import conform
+from flywheel.records import conform, short_hash
 from flywheel.rewriting import residue
 from flywheel.sets import REJECTED_EXAMPLES
 from flywheel.stages.forming import parts_of, texts_of, written
@@ -45,6 +45,8 @@ class Day:
     """SELECTION, where the set has one."""
     pool: StoredPart | None
     """The day's rows of the pool."""
+    ids: str
+    """Digest of the ids of these: nothing else of them is read here."""
     texts: Sequence[StoredPart]
     """The days of conversations in which the text of its examples stands."""
 
@@ -103,10 +105,8 @@ def day_parts(
     parts = []
     for name, day in _days(wanted, plan, curated, screened).items():
         frames = (day.chosen, day.rejected, day.elsewhere, *([] if day.selected is None else [day.selected]))
-        rows = day.pool.tables["rows"].digest if day.pool else ""
-        key = cause(
-            "assemble", steps, searched, rows, *[f.write_ndjson() for f in frames], [p.version for p in day.texts]
-        )
+        told = [f.write_ndjson() for f in frames]
+        key = cause("assemble", steps, searched, day.ids, *told, [p.version for p in day.texts])
         parts.append(Part(name, key, partial(_write_day, wanted, day, redactions)))
     return parts
 
@@ -119,6 +119,7 @@ def _days(wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot) 
     said = {} if selected is None else _by_part(selected)
     mine, no, elsewhere = _by_part(chosen), _by_part(rejected), _by_part(_elsewhere(chosen, rejected, pool))
     texts, stored = _texts_of(chosen, pool), {p.name: p for p in screened.parts}
+    ids = {n: short_hash(of.sort("id").write_csv()) for n, of in _by_part(pool).items()}
     told = {}
     for n in sorted({*mine, *no, *said, *(at for at, p in enumerate(curated.parts) if p.tables["rows"].rows)}):
         told[names[n] if n >= 0 else "none"] = Day(
@@ -127,6 +128,7 @@ def _days(wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot) 
             elsewhere.get(n, MENTIONED.to_frame()),
             None if plan.selected is None else conform(said.get(n, plan.selected.rows.clear()), SELECTION),
             curated.parts[n] if n >= 0 else None,
+            ids.get(n, ""),
             [stored[names[at]] for at in texts.get(n, ()) if names[at] in stored],
         )
     return told
