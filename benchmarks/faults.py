@@ -12,7 +12,7 @@ import argparse
 import contextlib
 import hashlib
 import os
-import random
+import random as chance
 import shutil
 import signal
 import subprocess
@@ -122,10 +122,10 @@ class Ground:
 
     folder: Path
     seed: int = 0
-    random: random.Random = field(init=False)
+    random: chance.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)  # noqa: S311
+        self.random = chance.Random(self.seed)  # noqa: S311
         self.more = write_log(self.folder / "more.jsonl", range(60, 110))
         first = write_log(self.folder / "first.jsonl", range(60))
         home = Home.create(self.folder / "built", RECIPE)
@@ -293,7 +293,7 @@ def damaged_export(ground: Ground, n: int) -> list[str]:
     return [] if done.returncode == 0 and tree(home / "exports") == ground.before else [f"not repaired: {_said(done)}"]
 
 
-def _spoil(path: Path, of: random.Random) -> None:
+def _spoil(path: Path, of: chance.Random) -> None:
     data = bytearray(path.read_bytes())
     if of.random() < 0.5:
         data = data[: of.randrange(len(data))]
