@@ -50,6 +50,8 @@ class Source(Operator, frozen=True):
     gives: ClassVar[Literal["conversations", "feedback"]]
     origin: ClassVar[Literal["logged", "demonstrated"]] = "logged"
     """Who wrote the replies it reads: a model that was called, or a person to show how it is done."""
+    speaks: ClassVar[bool] = False
+    """Whether a line of conversations says feedback of them, too."""
 
     def recognises(self, line: Mapping[str, Any]) -> bool:
         """Whether this parsed line looks like the format."""
@@ -62,6 +64,10 @@ class Source(Operator, frozen=True):
         `user` and `actor` are given in clear; ingest replaces them by keyed pseudonyms before anything is stored.
         """
         raise NotImplementedError
+
+    def said(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of FEEDBACK that a line of conversations holds beside them, where it `speaks`; after `read`."""
+        return []
 
 
 class Signal(Operator, frozen=True):

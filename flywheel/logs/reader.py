@@ -129,9 +129,10 @@ class Reader:
         """Read one line into rows, or into quarantine."""
         self.lines += 1
         try:
-            source, rows = self.read(line)
+            source, rows, events = self.read(line)
             ref = (line.number, line.offset, len(line.data), hashlib.sha256(line.data).hexdigest())
             done = [self.complete(source, row, ref) for row in rows]
+            said_too = [self.complete_event(source, event, ref) for event in events]
         except Unreadable as e:
             self.refuse(line, e.reason, e.detail)
         except orjson.JSONEncodeError as e:  # what can be parsed can be nested deeper than what can be written
@@ -140,28 +141,27 @@ class Reader:
             self.refuse(line, "source_failed", f"{type(e).__name__}: {e}"[:200])
         else:
             self.rows[source.gives] += done
+            self.rows["feedback"] += said_too
             self.hold(line)
 
-    def read(self, line: Line) -> tuple[Source, list[dict[str, Any]]]:
+    def read(self, line: Line) -> tuple[Source, list[dict[str, Any]], list[dict[str, Any]]]:
+        """The source that takes a line, its rows, and the feedback that a line of conversations holds beside them."""
         value = parsed(line)
         for source in self.sources:
             if source.recognises(value):
-                return source, source.read(value)
+                return source, source.read(value), source.said(value) if source.speaks else []
         raise Unreadable(
             "unknown_format", f"no source takes a line with the keys {', '.join(sorted(value))[:200] or '(none)'}"
         )
 
     def complete(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> Row:
         """The row with what only we can say, as values in the order of the columns that `flush` makes of them."""
+        if source.gives == "feedback":
+            return self.complete_event(source, row, ref)
         use, get = source.use, row.get
         row["source"] = use
-        if source.gives == "feedback":
-            row["feedback_id"] = f"{use}:{plain_id(row['native_id'])}"
-            row["actor"] = self.pseudonym(row["actor"])
-            row["digest"] = said(row)
-            return (*map(get, EVENT), *map(_micros, (get("occurred_at"), get("received_at"))), *ref)
         native, choice = plain_id(row["native_id"]), get("choice")
-        row["origin"] = source.origin
+        row["origin"] = get("origin") or source.origin
         row["id"] = f"{use}:{native}#{choice}" if choice else f"{use}:{native}"
         row["user"] = self.pseudonym(get("user"))
         if get("conversation_id") is None and get("half") is None:
@@ -169,6 +169,14 @@ class Reader:
         messages = list(map(in_order, row["messages"]))
         row["digest"], row["prompt_digest"], row["reply_digest"] = digests_in_order(messages, get("tools"))
         return (messages, *map(get, CALL), _micros(get("occurred_at")), *ref)
+
+    def complete_event(self, source: Source, row: dict[str, Any], ref: tuple[int, int, int, str]) -> Row:
+        """The same for an event of feedback."""
+        row["source"] = source.use
+        row["feedback_id"] = f"{source.use}:{plain_id(row['native_id'])}"
+        row["actor"] = self.pseudonym(row["actor"])
+        row["digest"] = said(row)
+        return (*map(row.get, EVENT), *map(_micros, (row.get("occurred_at"), row.get("received_at"))), *ref)
 
     def pseudonym(self, value: str | None) -> str | None:
         """The same for the same person in calls and in feedback; nobody can check a guess without the home's key."""

@@ -11,11 +11,13 @@ from flywheel.storage.snapshots import Snapshot
 Row = dict[str, str | float | int]
 PAIRED = ("preference", "reward_pairs")
 """Kinds with a chosen and a rejected reply."""
+REASONS = 5
+"""How many reasons an empty set tells."""
 
 
 def of_kind(wanted: SetKind, candidate: Snapshot, rows: pl.DataFrame, pool: int) -> list[Row]:
     """Rows of measures.MEASURES: `pairs_without_contrast`, `minority_share` (and, as its segment, the weights under which both
-    labels count the same), `scores_off_scale`, `off_scale_share` of the rows with a rating, `long_documents` of a corpus.
+    labels count the same), `rows_lost_to_an_empty_set` and, as its segments, why each row gives no example, `scores_off_scale`, `off_scale_share` of the rows with a rating, `long_documents` of a corpus.
 
     `rows`: `label`, `score`, `raw_score` and `same` of each example. `pool`: how many rows there were to choose from.
     """
@@ -26,6 +28,7 @@ def of_kind(wanted: SetKind, candidate: Snapshot, rows: pl.DataFrame, pool: int)
         _row("minority_share", min(up, down) / n if n else 0.0, n),
         _row("scores_off_scale", _off_scale(wanted, rows), n),
     ]
+    found += _empty(candidate, n, pool)
     if wanted.use == "kto" and up and down and up != down:
         advice = f"desirable_weight = {max(up, down) / up:g} and undesirable_weight = {max(up, down) / down:g} make both sides count the same"
         found.append(_row("minority_share", min(up, down) / n, n, advice))
@@ -36,6 +39,16 @@ def of_kind(wanted: SetKind, candidate: Snapshot, rows: pl.DataFrame, pool: int)
         documents = int(packing.get("documents", 0))
         found.append(_row("long_documents", packing["split"] / documents if documents else 0.0, documents))
     return found
+
+
+def _empty(candidate: Snapshot, n: int, pool: int) -> list[Row]:
+    """Nothing where the set has examples; else all the pool, and the reasons that most of its rows were left out for."""
+    if n:
+        return [_row("rows_lost_to_an_empty_set", 0, pool)]
+    why = candidate.scan("rejected").select("reasons").explode("reasons").drop_nulls().group_by("reasons").len()
+    first = why.sort("len", "reasons", descending=[True, False]).head(REASONS).collect()
+    told = [_row("rows_lost_to_an_empty_set", count, pool, reason) for reason, count in first.iter_rows()]
+    return [_row("rows_lost_to_an_empty_set", pool, pool), *told]
 
 
 def _off_scale_share(wanted: Reward | RewardPairs, candidate: Snapshot, pool: int) -> Row:

@@ -111,6 +111,14 @@ SETS = (
         max=0,
     ),
     Target(
+        name="set_is_not_empty",
+        metric="rows_lost_to_an_empty_set",
+        unit="count",
+        says="{value} of {n} rows lost to an empty set",
+        next_step="The reasons say what the rows lack for a set of this kind: bring it into the logs, choose another kind, or take the set out of the recipe.",
+        max=0,
+    ),
+    Target(
         name="mix_meets_target",
         metric="mix_distance",
         unit="distance",
@@ -313,7 +321,7 @@ SETS = (
         unit="share",
         proportion=True,
         says="{value} of {n} documents longer than a sequence; a trainer cuts them",
-        next_step='Raise max_tokens, or leave them out with longer = "drop".',
+        next_step='Raise sequence_tokens, or leave them out with longer = "drop".',
         max=0,
         severity="warn",
         confidence=SURE,

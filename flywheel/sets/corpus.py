@@ -19,7 +19,7 @@ class Corpus(SetKind):
     use: Literal["corpus"] = "corpus"
     text: Literal["reply", "conversation"] = "reply"
     """What the document is: the reply, or the texts of all messages but instructions, with an empty line between."""
-    max_tokens: int = Field(default=1024, ge=1)
+    sequence_tokens: int = Field(default=1024, ge=1)
     """Length of a training sequence, for the packing report."""
     longer: Literal["keep", "drop"] = "keep"
     """A document longer than a sequence is kept and reported (a trainer splits it), or left out as LONGER_THAN_SEQUENCE."""
@@ -33,7 +33,7 @@ class Corpus(SetKind):
         picked = Sft(name=self.name, use_corrections=False).pick(pool, labels, comparisons)
         if self.longer == "keep":
             return picked
-        long = picked.join(_tokens(self, picked, pool), on="id", how="left")["tokens"] > self.max_tokens
+        long = picked.join(_tokens(self, picked, pool), on="id", how="left")["tokens"] > self.sequence_tokens
         no = pl.lit(["LONGER_THAN_SEQUENCE"])
         marked = pl.when(long.fill_null(False)).then(pl.col("reasons").list.concat(no)).otherwise("reasons")
         return picked.with_columns(reasons=marked)
@@ -60,7 +60,9 @@ class Corpus(SetKind):
     def report(self, chosen: pl.DataFrame, pool: pl.LazyFrame) -> dict[str, Any]:
         """`packing`: sequences needed, tokens, how full they are, and documents longer than one."""
         counted = _tokens(self, chosen, pool)
-        return {"packing": pack(counted["tokens"].drop_nulls().to_list(), self.max_tokens)} if counted.height else {}
+        return (
+            {"packing": pack(counted["tokens"].drop_nulls().to_list(), self.sequence_tokens)} if counted.height else {}
+        )
 
 
 def _tokens(wanted: Corpus, picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 from flywheel.errors import Unreadable
 from flywheel.kinds import Source
 from flywheel.logs.exchange import as_object, moment, read_request, read_response, take_moment, take_text, to_json
-from flywheel.sources.openai_chat import around, complete
+from flywheel.logs.surroundings import around
+from flywheel.sources.openai_chat import complete
 
 
 class OpenAIBatch(Source, frozen=True):

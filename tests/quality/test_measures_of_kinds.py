@@ -44,6 +44,13 @@ def test_row_5_ratings_off_their_scale_are_a_sentence_and_the_others_go_on(tmp_p
     assert found["scores_are_on_scale"].passed
 
 
+def test_an_empty_set_says_what_the_rows_lack(tmp_path):
+    made, found = judged(tmp_path, Kto(name="k"), label("r0", contradicted=True))
+    assert made.count() == 0
+    assert not found["set_is_not_empty"].passed
+    assert "10 of 10 rows lost to an empty set (no_thumb: 9; CONTRADICTED: 1)" in found["set_is_not_empty"].summary
+
+
 def test_row_1_documents_longer_than_a_sequence_are_counted(tmp_path):
     made, found = judged(tmp_path, Corpus(name="c"))
     assert made.count() == 10

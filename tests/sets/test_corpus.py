@@ -48,7 +48,7 @@ def test_row_1_documents_are_kept_separate_and_reported():
 
 def test_a_longer_document_is_dropped_only_on_demand():
     rows = documents()
-    wanted = Corpus(name="c", max_tokens=500, longer="drop")
+    wanted = Corpus(name="c", sequence_tokens=500, longer="drop")
     picked = wanted.pick(counted(rows).lazy(), labels_of().lazy(), comparisons_of().lazy())
     assert dict(picked.select("id", pl.col("reasons").list.first()).rows()) == {
         "d300": None, "d50": None, "d900": "LONGER_THAN_SEQUENCE"
