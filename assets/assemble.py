@@ -1,41 +1,89 @@
-"""One candidate asset per set of the recipe."""
+"""One candidate asset per set of the recipe, and the coverage of those that shall cover something."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.graph import stage_asset
-from assets.io import published
+from assets.graph import OWNER, RETRIES, stage_asset
+from assets.io import named, published
 from assets.resources import HomeResource
+from flywheel.coverage.wanted import SUFFIX
 from flywheel.kinds import SetKind
 from flywheel.recipe import Recipe
 from flywheel.stages.assemble import assemble
+from flywheel.stages.cover import cover
 from flywheel.storage.snapshots import Snapshot
+
+GROUP, KINDS = "5_assemble", {"polars", "parquet"}
 
 
 def candidates(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The candidate of each set: assembled, not yet judged."""
-    return [candidate(wanted, recipe) for wanted in recipe.sets]
+    return [covered(wanted, recipe) if wanted.covers else candidate(wanted, recipe) for wanted in recipe.sets]
+
+
+def about(wanted: SetKind) -> str:
+    """What the UI says of a candidate."""
+    return f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
+
+
+def further(wanted: SetKind) -> list[str]:
+    """What a candidate is made of beside the pool, the texts and the labels. The sketches are read only by a selection that compares
+    texts, the logs by a mix that follows usage; other sets do not wait."""
+    usage = ["conversations", "signals"] if wanted.measures_usage else []
+    return [*(["measurements"] if wanted.sketched() else []), *usage]
+
+
+def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot) -> dg.Output[Snapshot]:
+    """The candidate. `stages`: curated, screened, labels."""
+    rest = (recipe.seed, recipe.edits, home.home.secret)
+    compared = home.store.head("measurements") if wanted.sketched() else None
+    logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
+    return published(home, assemble, wanted, *stages, *rest, compared, logs)
 
 
 def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
     """The candidate asset of one set."""
-    about = f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
-
-    # The sketches are read only by a selection that compares texts, the logs by a mix that follows usage; other sets do not wait.
-    sketches = ["measurements"] if wanted.sketched() else []
-    usage = ["conversations", "signals"] if wanted.measures_usage else []
 
     @stage_asset(
-        group="5_assemble",
-        kinds={"polars", "parquet"},
+        group=GROUP,
+        kinds=KINDS,
         name=wanted.name,
-        description=about,
+        description=about(wanted),
         code_version=recipe.digest,
-        deps=[*sketches, *usage],
+        deps=further(wanted),
     )
     def _candidate(curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
-        rest = (recipe.seed, recipe.edits, home.home.secret)
-        compared = home.store.head(sketches[0]) if sketches else None
-        logs = [home.store.head(name) for name in usage]
-        return published(home, assemble, wanted, curated, screened, labels, *rest, compared, logs)
+        return made(home, wanted, recipe, curated, screened, labels)
 
     return _candidate
+
+
+def covered(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
+    """The candidate asset of one set and its coverage, in one step: a check that blocks the set must not block the plan that would
+    mend it."""
+    gaps = f"Coverage of {wanted.name}: what it holds of each value wanted, and the acquisition plan that would close the gaps."
+    told = {wanted.name: about(wanted), f"{wanted.name}{SUFFIX}": gaps}
+
+    @dg.multi_asset(
+        name=f"{wanted.name}_covered",
+        group_name=GROUP,
+        retry_policy=RETRIES,
+        outs={
+            name: dg.AssetOut(
+                description=text, code_version=recipe.digest, io_manager_key="datasets", kinds=KINDS, owners=[OWNER]
+            )
+            for name, text in told.items()
+        },
+        deps=sorted({*further(wanted), "conversations", "signals"}),
+    )
+    def _covered(
+        curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource
+    ) -> Iterator[dg.Output[Snapshot]]:
+        set_made = made(home, wanted, recipe, curated, screened, labels)
+        yield named(set_made, wanted.name)
+        logs = [home.store.head(name) for name in ("conversations", "signals")]
+        gaps_made = published(home, cover, wanted, set_made.value, curated, *logs, recipe.seed)
+        yield named(gaps_made, f"{wanted.name}{SUFFIX}")
+
+    return _covered

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import polars as pl
 
+from flywheel.coverage.matrix import MATRIX
+from flywheel.coverage.wanted import SUFFIX
 from flywheel.labels import LABELS
 from flywheel.logs.reader import RAW_FILES
 from flywheel.recipe import Recipe
@@ -126,6 +128,19 @@ MEANINGS: Mapping[str, str] = {
     "typos": "some or none; null where it cannot be judged",
     "typo_rate": "mistakes per word of the user's last message",
     "topic_cluster": "the topic found in the data, named by its words",
+    "axis": "of a cell its axes, with commas",
+    "why": "why it is here: held back for a person, or asked for by a batch; of coverage: a target, the usage, or only shown",
+    "share": "of the examples with a value on the axis, from 0 to 1",
+    "low": "lower end of the share's 95% interval",
+    "high": "upper end of the share's 95% interval",
+    "least": "the least share wanted",
+    "most": "the largest share wanted",
+    "usage": "share in the logs of the window",
+    "usage_n": "requests, or users, the usage was taken over",
+    "gap": "how far the share is off what is wanted, below 0 for short",
+    "replacing": "rows to be replaced so that it is met",
+    "adding": "rows to be added so that it is met; null where no number is enough",
+    "within_noise": "the interval reaches what is wanted",
     "topic": "the recipe's topic it is nearest to; null where none is near",
     "topic_relevance": "how near, from 0 to 1; null where the user says nothing to judge",
     "first_year": "first year that the messages speak of",
@@ -179,6 +194,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         **({"conflicts": CONFLICTS} if recipe.has_conflicts else {}),
         **{s.name: EXAMPLES for s in recipe.sets},
         **{c.name: EXAMPLES for c in recipe.curriculum},
+        **{f"{s.name}{SUFFIX}": MATRIX for s in recipe.sets if s.covers},
     }
     return {asset: described(columns) for asset, columns in tables.items()}
 

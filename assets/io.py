@@ -38,3 +38,8 @@ def published(home: HomeResource, stage: Callable[..., Dataset], *inputs: object
         snapshot = home.store.publish(stage(*inputs))
         shown = describe(snapshot, [i for i in inputs if isinstance(i, Snapshot)])
         return dg.Output(snapshot, data_version=dg.DataVersion(snapshot.version), metadata=shown)
+
+
+def named(made: dg.Output[Snapshot], name: str) -> dg.Output[Snapshot]:
+    """The same output, of a step with several, under the name it has there."""
+    return dg.Output(made.value, output_name=name, data_version=made.data_version, metadata=made.metadata)

@@ -34,7 +34,8 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     `before`: the snapshots it was made from.
     """
     shown: Shown = {"dagster/row_count": dg.MetadataValue.int(snapshot.count(main_table(snapshot)))}
-    name, draw = FIGURES.get(snapshot.name, ("examples", examples))
+    covers = snapshot.derivation.operation == "cover"
+    name, draw = ("rows_of_those_wanted", covered) if covers else FIGURES.get(snapshot.name, ("examples", examples))
     if drawing := draw(snapshot, before):
         shown[name] = dg.MetadataValue.md(drawing)
     if (counted := reasons(snapshot)).height:
@@ -45,7 +46,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
         shown["edits"] = table_of(edited)
     shown |= noted(snapshot)
     shown |= outliers(snapshot, before)
-    shown |= thinned(snapshot, before) | contradicted(snapshot)
+    shown |= thinned(snapshot, before) | contradicted(snapshot) | (gaps(snapshot) if covers else {})
     shown |= {
         f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t not in ("rows", "residue")
     }
@@ -125,6 +126,16 @@ def contradicted(snapshot: Snapshot) -> Shown:
         return {}
     by = ["kind", "verdict", "rule"]
     return {"pairs_by_rule": table_of(snapshot.scan().group_by(by).agg(pairs=pl.len()).sort(by).collect())}
+
+
+def gaps(snapshot: Snapshot) -> Shown:
+    """Of the coverage of a set: its matrix, what is missed most on top, and the acquisition plan."""
+    most = pl.col("gap").abs()
+    told = snapshot.scan().sort(most, "axis", "value", descending=[True, False, False]).collect()
+    columns = ["axis", "value", "why", "rows", "n", "share", "low", "high", "least", "most", "replacing", "adding"]
+    plan = snapshot.scan("plan").select("axis", "value", "way", "rows", "seeds").collect()
+    shown = {"matrix": table_of(told.select(*columns))}
+    return shown | ({"plan": table_of(plan)} if plan.height else {})
 
 
 def reasons(snapshot: Snapshot) -> pl.DataFrame:
@@ -243,6 +254,15 @@ def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
         return plots.bars([(cell_of(c["cell"]), c["made"]) for c in cells], [c["wanted"] for c in cells])
     kept = [(side, snapshot.notes.get(side, 0)) for side in ("train", "validation")]
     return plots.bars([*kept, *named(reasons(snapshot))])
+
+
+def covered(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
+    """Rows of each value with a bound, and as a mark where the bound lies; what is missed most on top."""
+    bound = pl.coalesce("usage", "least", "most")
+    told = snapshot.scan().select("axis", "value", "rows", "n", "gap", bound=bound).drop_nulls("bound").collect()
+    told = told.sort(pl.col("gap").abs(), "axis", "value", descending=[True, False, False])
+    named_rows = [(f"{axis} {value}", float(rows)) for axis, value, rows, *_ in told.iter_rows()]
+    return plots.bars(named_rows, [float(n) * float(b) for n, b in told.select("n", "bound").iter_rows()])
 
 
 FIGURES: Mapping[str, tuple[str, Figure]] = {

@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from checks.shape import judged
+from flywheel.coverage import covered
 from flywheel.home import Home
 from flywheel.kinds import SetKind
 from flywheel.quality import loop, measures, rights
@@ -38,6 +39,7 @@ def measured(wanted: SetKind, home: Home, recipe: Recipe) -> pl.DataFrame:
         [
             measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made)),
             rights.measured(store, made, recipe.rights),
+            covered.of_set(store, wanted),
             loop.measured(made, pool, calls, recipe.loop, student, turns(home, wanted.name, made)),
         ]
     )

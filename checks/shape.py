@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.graph import OWNER
 from assets.resources import HomeResource, sentences
+from flywheel.coverage.targets import of_drift
 from flywheel.quality.expectations import Finding, judge
 from flywheel.quality.targets import Target, wanted
 from flywheel.recipe import Recipe
@@ -37,8 +38,10 @@ def judged(
 
 
 def bounds(recipe: Recipe, asset: str) -> list[Target]:
-    """The targets of an asset that is not a set, and the recipe's own traits of it."""
-    return [*wanted(asset, recipe.check.get(asset, {})), *(t.target for t in recipe.trait if t.of == asset)]
+    """The targets of an asset that is not a set, the recipe's own traits of it, and what its sets want of new logs."""
+    traits = [t.target for t in recipe.trait if t.of == asset]
+    drift = [t for s in recipe.sets if asset == "signals" for t in of_drift(s.name, s.coverage)]
+    return [*wanted(asset, recipe.check.get(asset, {})), *traits, *drift]
 
 
 def spec(asset: str, target: Target) -> dg.AssetCheckSpec:

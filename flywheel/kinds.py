@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from flywheel.choices.follow import Follow
 from flywheel.choices.mix import Mix, axis
 from flywheel.choices.selection import AnySelection
+from flywheel.coverage.wanted import Coverage
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
 
@@ -362,6 +363,8 @@ class SetKind(Operator, frozen=True):
     """axis -> what its shares follow: usage, a reference, declared shares, or a blend; it is an axis of the mix like the others."""
     max_copies: int = Field(default=1, ge=1)
     """How often a row may be there where its cell is short; 1: nothing is repeated."""
+    coverage: Coverage = Coverage()
+    """What it shall cover: shares of values of axes, as checks with a plan that would close the gaps; nothing is chosen by it."""
     split: Split = Split()
     template: str | None = None
     """The chat template of the model to be trained: the name of one that comes with flywheel, or a file. A check then proves, in
@@ -418,6 +421,11 @@ class SetKind(Operator, frozen=True):
     def measures_usage(self) -> bool:
         """Whether its mix follows, or is compared with, what the logs hold."""
         return any(f.usage is not None for f in self.follow.values())
+
+    @property
+    def covers(self) -> bool:
+        """Whether there is anything it shall cover."""
+        return bool(self.coverage.read)
 
     def sketched(self) -> bool:
         """Whether its selection reads the sketches of near duplicates."""

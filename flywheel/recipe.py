@@ -15,6 +15,8 @@ from flywheel.choices.active import BATCHES, AnyBatch, Batch
 from flywheel.choices.curriculum import Curriculum
 from flywheel.choices.selection import SELECTIONS
 from flywheel.choices.wishes import curriculum_faults, follow_faults, review_faults, select_faults, share_faults
+from flywheel.coverage.wanted import AUTHOR, SUFFIX, Wanted
+from flywheel.coverage.wanted import faults as coverage_faults
 from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
@@ -30,7 +32,7 @@ from flywheel.quality.served_prompts import Tuned
 from flywheel.quality.training import unproved
 from flywheel.quality.traits import Trait
 from flywheel.quantity.economics import Serving
-from flywheel.records import CONVERSATIONS, SLIM, canonical, short_hash
+from flywheel.records import CONVERSATIONS, ORIGINS, SLIM, canonical, short_hash
 from flywheel.rights.registry import Purpose, RegisteredSource, Registry, TeacherTerms
 from flywheel.sets import SETS, AnySet
 from flywheel.signals import SIGNALS, AnySignal
@@ -100,7 +102,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         named = {s.use: s for s in self.signal}
         read = {column for op in self.filter for column in op.needs}
         read |= {column for trait in self.trait for column in trait.where.reads}
-        read |= {axis for wanted in self.set for axis in (*wanted.mix, *wanted.follow)}
+        read |= {axis for wanted in self.set for axis in (*wanted.mix, *wanted.follow, *wanted.coverage.read)}
         read |= {column for wanted in self.curriculum for column in wanted.columns}
         asked = {use for use, cls in SIGNALS.items() if cls.when_read and not read.isdisjoint(cls.gives)}
         return tuple(
@@ -270,6 +272,9 @@ def _faults(recipe: Recipe) -> list[str]:
     ]
     for i, wanted in enumerate(recipe.set):
         faults += [f"set.{i}.{wanted.name}.{fault}" for fault in _set_faults(wanted, names, axes, numbers)]
+        faults += [
+            f"set.{i}.{wanted.name}.coverage: {fault}" for fault in _coverage_faults(recipe, wanted, types, known)
+        ]
     faults += review_faults(recipe.review, axes, numbers)
     faults += [
         f'tuned.{i}.{t.model}: there is no set "{t.set}".{nearest(t.set, names)} Sets: {", ".join(names)}.'
@@ -340,6 +345,8 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
         yield f'name: "{wanted.name}" is a name that Dagster or Python keeps for itself; choose another.'
     if wanted.name.endswith("_release") and wanted.name.removesuffix("_release") in names:
         yield f'name: "{wanted.name}" is what the release of "{wanted.name.removesuffix("_release")}" is called; choose another.'
+    if wanted.name.endswith(SUFFIX) and wanted.name.removesuffix(SUFFIX) in names:
+        yield f'name: "{wanted.name}" is what the coverage of "{wanted.name.removesuffix(SUFFIX)}" is called; choose another.'
     yield from share_faults("mix", wanted.mix, axes)
     yield from follow_faults(wanted, axes)
     yield from select_faults(wanted, axes, numbers)
@@ -362,9 +369,19 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
     for key in ("serving",) if wanted.use == "corpus" else ("max_tokens", "serving"):  # a corpus packs to max_tokens
         if getattr(wanted, key) is not None and wanted.template is None and wanted.tokenizer is None:
             yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
-    mine = [t.name for t in targets.TARGETS["set"] if not t.kinds or wanted.use in t.kinds]
+    mine = [t.name for t in targets.set_targets(wanted)]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"
+
+
+def _coverage_faults(recipe: Recipe, wanted: SetKind, types: Mapping[str, Any], known: Sequence[str]) -> Iterator[str]:
+    """The faults of what a set shall cover. Labels are no axes of it: they are known of few calls."""
+    columns = [c for c in known if c not in LABEL_COLUMNS]
+    words = [c for c in columns if types[c] in (pl.String, pl.Boolean, pl.Date)]
+    values: dict[str, Sequence[str]] = {c: v for s in recipe.signals for c, v in s.values.items()}
+    values |= {AUTHOR: ("human", "ai"), "origin": ORIGINS}
+    numbers = [c for c in columns if types[c].is_numeric()]
+    yield from coverage_faults(wanted.coverage, wanted.mix, ["task", AUTHOR, *words], numbers, values)
 
 
 def _check_faults(bounds: Mapping[str, Threshold], checks: Sequence[str]) -> Iterator[str]:
@@ -464,4 +481,6 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
         elif (len(loc) > 2 and loc[0] == "check") or "check" in loc:
             model = Threshold
+    if "coverage" in loc and ("axes" in loc or "cells" in loc):
+        model = Wanted
     return sorted(model.model_fields)

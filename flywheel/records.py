@@ -109,6 +109,9 @@ FEEDBACK = pl.Schema(
     }
 )
 
+ORIGINS = ("logged", "demonstrated", "synthesized", "distilled")
+"""Where a reply comes from: a model in use, a person, a model asked for it on purpose, a stronger model."""
+
 FEEDBACK_KINDS: Mapping[str, bool] = {
     "thumb": True,
     "rating": True,

@@ -324,6 +324,39 @@ def review_queue(rows: Sequence[Fact], total: int) -> RenderableType:
     return Group(table, *more)
 
 
+def coverage_gaps(found: Sequence[Fact], plan: Sequence[Fact]) -> RenderableType:
+    """What sets hold of the values wanted, and the plan that would close the gaps."""
+    if not found and not plan:
+        return Text("Every set covers what it shall.")
+    table = _table(
+        ("set", False),
+        ("axis", False),
+        ("value", False),
+        ("rows", True),
+        ("share", True),
+        ("wanted", True),
+        ("gap", True),
+    )
+    for line in found:
+        low, high = (f"{line[k]:.1%}" if line[k] is not None else "" for k in ("least", "most"))
+        wanted = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}" if high else ""
+        noise = ", within noise" if line["within_noise"] else ""
+        adding = "no number" if line["adding"] is None else f"{line['adding']:,}"
+        gap = f"{line['replacing']:,} replacing, {adding} adding{noise}" if line["replacing"] else ""
+        cells = (
+            line["set"],
+            line["axis"],
+            plain(line["value"]),
+            f"{line['rows']:,} of {line['n']:,}",
+            f"{line['share']:.1%}",
+        )
+        table.add_row(*cells, wanted, gap)
+    tasks = _table(("set", False), ("way", False), ("rows", True), ("task", False))
+    for job in plan:
+        tasks.add_row(job["set"], job["way"], f"{job['rows']:,}", plain(job["task"]))
+    return Group(table, Text(""), tasks) if plan else table
+
+
 def diagnoses(found: Sequence[Fact]) -> RenderableType:
     """One line for each examination of `flywheel doctor`."""
     table = Table.grid(padding=(0, 1))

@@ -31,7 +31,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Markdown with the front matter that dataset tools read.
 
     `facts`: `source`, `model`, `language` (value -> conversations), `first_day`, `last_day`, `waterfall` (see there), `results`
-    (see `with_results`); any may be missing. Values from logs are escaped: they are not ours.
+    (see `with_results`), `coverage` (lines of MATRIX); any may be missing. Values from logs are escaped: they are not ours.
     """
     sections = [
         _front(manifest, facts),
@@ -44,6 +44,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _left_out(facts),
         _cells(manifest),
         _mix(manifest),
+        _coverage(facts),
         _selection(manifest),
         _checks(manifest),
         _limits(manifest),
@@ -248,6 +249,22 @@ def _mix(manifest: Mapping[str, Any]) -> str:
             f"{copies['rows']:,} rows repeat another, each at most {copies['max_copies']} times in all, in training only."
         )
     return "## Mix\n\n" + "\n\n".join(p for p in parts if p) if any(parts) else ""
+
+
+def _coverage(facts: Mapping[str, Any]) -> str:
+    """What the set holds of each value of each axis, drawn and in numbers, and how far that is off what was wanted."""
+    rows = []
+    for line in facts.get("coverage", ()):
+        wanted = (("at least", line["least"]), ("at most", line["most"]))
+        bounds = [f"{word} {bound:.1%}" for word, bound in wanted if bound is not None]
+        short = "" if not line["replacing"] else f"{'short' if line['gap'] < 0 else 'beyond by'} {line['replacing']:,}"
+        noise = ", within noise" if line["within_noise"] else ""
+        drawn = "█" * round(10 * line["share"]) + "░" * (10 - round(10 * line["share"]))
+        share = f"{line['share']:.1%} ({line['low']:.1%} to {line['high']:.1%})"
+        name = [_plain(line["axis"]), _plain(line["value"]), f"{line['rows']:,} of {line['n']:,}"]
+        rows.append([*name, drawn, share, " and ".join(bounds), short + noise])
+    head = ["axis", "value", "rows", "", "share (95% interval)", "wanted", "gap"]
+    return "## Coverage\n\n" + _table(head, rows) if rows else ""
 
 
 def _selection(manifest: Mapping[str, Any]) -> str:

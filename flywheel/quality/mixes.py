@@ -16,8 +16,10 @@ from flywheel.kinds import SetKind, Threshold, Undeclared
 from flywheel.storage.snapshots import Snapshot
 
 
-def counted(conversations: Snapshot, signals: Snapshot, name: str, follow: Follow) -> Counted:
-    """The usage of an axis in the window that `follow` gives. Reads columns without text."""
+def counted(
+    conversations: Snapshot, signals: Snapshot, name: str, follow: Follow, value: pl.Expr | None = None
+) -> Counted:
+    """The usage of an axis in the window that `follow` gives, or of what `value` makes of it. Reads columns without text."""
     usage = follow.usage or Usage()
     rows = conversations.scan().filter(pl.col("choice").fill_null(0) == 0)
     newest = rows.select(pl.col("day").max()).collect().item()
@@ -29,7 +31,7 @@ def counted(conversations: Snapshot, signals: Snapshot, name: str, follow: Follo
         rows = rows.select("id", "user").join(signals.scan().select("id", name), on="id", how="left")
     by_users = usage.weight == "users"
     known = pl.col("value").is_not_null() & (pl.col("user").is_not_null() if by_users else True)
-    calls = rows.select("user", value=follow.under(axis(name))).with_columns(known=known)
+    calls = rows.select("user", value=follow.under(axis(name)) if value is None else value).with_columns(known=known)
     per = calls.filter("known").group_by("user", "value").agg(calls=pl.len()).collect()
     asked = pl.col("calls") / pl.col("calls").sum().over("user") if by_users else pl.col("calls").cast(pl.Float64)
     sums = per.sort("user", "value").select("value", asked=asked).group_by("value").agg(pl.col("asked").sum())

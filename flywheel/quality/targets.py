@@ -5,6 +5,7 @@ A check never computes: `measures` counts, `expectations` compares. Its name is 
 
 from dataclasses import replace
 
+from flywheel.coverage.targets import of_set
 from flywheel.kinds import SetKind, Threshold, Undeclared, Unjudged
 from flywheel.quality.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
 from flywheel.quality.served_prompts import PROMPTED
@@ -275,4 +276,6 @@ def _why_off(target: Target, bound: Threshold) -> str:
 
 def set_targets(wanted_set: SetKind) -> list[Target]:
     """The checks of one set."""
-    return wanted("set", dict(wanted_set.check), wanted_set.use)
+    bounds = dict(wanted_set.check)
+    covered = [adjusted(t, bounds.get(t.name)) for t in of_set(wanted_set.name, wanted_set.coverage)]
+    return [*wanted("set", bounds, wanted_set.use), *covered]

@@ -26,7 +26,7 @@ from flywheel.stages.parts_of_sets import day_parts, grouped, silent
 from flywheel.storage.snapshots import Snapshot
 
 STRINGS = pl.List(pl.String)
-NOT_IN_THE_SET = ("export", "check", "template", "tokenizer", "max_tokens", "serving", "promote")
+NOT_IN_THE_SET = ("export", "check", "coverage", "template", "tokenizer", "max_tokens", "serving", "promote")
 """Parameters of a set that say nothing about what is in it."""
 SKETCHES = "near_duplicate"
 """The table of the measurements whose `keys` say which texts look alike."""

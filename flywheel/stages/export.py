@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 import polars as pl
 
+from flywheel.coverage.covered import coverage_of
 from flywheel.errors import FlywheelError, ReleaseRefused
 from flywheel.exports import EXPORTS
 from flywheel.formats.card import card
@@ -74,6 +75,8 @@ class ExportContext:
     """What models trained on this very version scored; see `results.table`."""
     serving: Serving | None = None
     """What is served and at which price, where the recipe says so."""
+    coverage: Sequence[Mapping[str, Any]] = ()
+    """Lines of the coverage of this very candidate (MATRIX), where the set shall cover something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,9 @@ def export(
     rights, axes = told(home.store, candidate, recipe.rights), None
     if recipe.loop:
         axes = axes_of(candidate, home.store.head("curated"), recipe.loop.axes)
+    further = (recipe.serving, coverage_of(home.store, candidate))
     context = ExportContext(
-        recipe.name, recipe.digest, verdicts, chain, rights, axes, proof, pointed, results, recipe.serving
+        recipe.name, recipe.digest, verdicts, chain, rights, axes, proof, pointed, results, *further
     )
     return release(wanted, candidate, home.exports, context)
 
@@ -345,7 +349,9 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         manifest["economics"] = worth(manifest["tokens"], context.serving)
     if (proved := proof(wanted, candidate, context.proof)) is not None:
         manifest["template"] = proved
-    write_synced(folder / "README.md", card(manifest, facts(candidate, context)).encode())
+    write_synced(
+        folder / "README.md", card(manifest, facts(candidate, context) | {"coverage": context.coverage}).encode()
+    )
     for place, (use, form) in enumerate(formats.items()):
         form.validate_folder(folder if place == 0 else folder / use, written[use].filled)
     manifest["files"] = {

@@ -25,7 +25,7 @@ from flywheel.errors import SnapshotDamaged
 from flywheel.home import Home
 from flywheel.logs.raw import RawFile
 from flywheel.records import canonical, short_hash
-from flywheel.storage.catalog_tables import COLUMNS, COPIED, FORMAT, OWN, SETS, VIEWS, Copied
+from flywheel.storage.catalog_tables import COLUMNS, COPIED, COVERED, FORMAT, OWN, SETS, VIEWS, Copied
 from flywheel.storage.releases import exported, exported_lines, is_set
 from flywheel.storage.snapshots import Snapshot
 
@@ -211,6 +211,10 @@ def _of_sets(home: Home, heads: Mapping[str, Snapshot]) -> dict[str, list[_Piece
         for view, table in tables.items():
             if is_set(snapshot) and (paths := _paths(snapshot, table)):
                 found[view].append(_Piece(paths, name, snapshot.version, head=True))
+        for view, table in COVERED.items():
+            if snapshot.derivation.operation == "cover" and (paths := _paths(snapshot, table)):
+                of = snapshot.derivation.inputs[0]
+                found[view].append(_Piece(paths, of.name, of.version, head=True))
     for e in exported(home):
         candidate, rows = heads.get(e.set), e.folder / "rows.parquet"
         if rows.exists() and not (candidate and candidate.version.startswith(e.version)):

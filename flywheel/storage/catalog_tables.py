@@ -8,6 +8,8 @@ import polars as pl
 
 from flywheel.choices.oversampling import COPIES
 from flywheel.choices.selection import SELECTION
+from flywheel.coverage.acquisition import ACQUISITION
+from flywheel.coverage.matrix import MATRIX
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.logs.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
@@ -15,7 +17,7 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.review import REVIEW
 
-FORMAT = "8"
+FORMAT = "9"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -203,6 +205,14 @@ SETS: Mapping[str, tuple[pl.Schema, str]] = {
         pl.Schema(EXAMPLE | {"parents": STRINGS, "reasons": STRINGS, "instead": pl.String, "head": pl.Boolean}),
         "Conversations and pairs that are no example of a set, with every reason and the example kept instead.",
     ),
+    "coverage": (
+        pl.Schema({"set": pl.String, "version": pl.String} | dict(MATRIX) | {"head": pl.Boolean}),
+        "Of each candidate that shall cover something: what it holds of each value of each axis, what was wanted, and the gap.",
+    ),
+    "acquisition": (
+        pl.Schema({"version": pl.String} | dict(ACQUISITION) | {"head": pl.Boolean}),
+        "The rows that would close the gaps of each candidate: how many, in which way, and which conversations to imitate.",
+    ),
     "example_selection": (
         pl.Schema(EXAMPLE | {c: t for c, t in SELECTION.items() if c != "id"} | {"head": pl.Boolean}),
         "What the selection of a set said of each example that was there: kept or not, why, score, weight, place.",
@@ -213,6 +223,9 @@ SETS: Mapping[str, tuple[pl.Schema, str]] = {
     ),
 }
 """What sets and their exports store, over all of them."""
+
+COVERED = {"coverage": "rows", "acquisition": "plan"}
+"""Of these, what the coverage of a set stores, and under which name."""
 
 OWN: Mapping[str, tuple[pl.Schema, str]] = {
     "identities": (

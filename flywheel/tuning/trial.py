@@ -20,6 +20,7 @@ import orjson
 import polars as pl
 
 from flywheel.choices.mix import stable_order
+from flywheel.coverage.targets import of_set
 from flywheel.errors import FlywheelError, Untried
 from flywheel.kinds import Threshold, Unjudged
 from flywheel.lineage import ENGINE, Tables
@@ -190,7 +191,12 @@ def on_trial(recipe: Recipe, size: int) -> Recipe:
     }
     sets = tuple(
         wanted.model_copy(
-            update={"examples": min(wanted.examples or size, size), "check": _unjudged(wanted.check, OF_SIZE["set"])}
+            update={
+                "examples": min(wanted.examples or size, size),
+                "check": _unjudged(
+                    wanted.check, [*OF_SIZE["set"], *(t.name for t in of_set(wanted.name, wanted.coverage))]
+                ),
+            }
         )
         for wanted in recipe.set
     )

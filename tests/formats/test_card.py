@@ -157,3 +157,13 @@ def test_row_34_the_mix_is_shown_against_its_target_and_the_reference_is_called_
     assert "A reference is what others used, and no proven optimum." in section
     assert "3 rows repeat another, each at most 2 times in all" in section
     assert "## Mix" not in card(MANIFEST, FACTS)
+
+
+def test_the_coverage_is_told_with_its_interval_and_its_gap():
+    line = {"axis": "app", "value": "a|b <i>", "rows": 110, "n": 500, "share": 0.22, "low": 0.186, "high": 0.258}
+    line |= {"least": 0.3, "most": None, "replacing": 40, "gap": -0.08, "within_noise": False}
+    text = card(MANIFEST, {"coverage": [line]})
+    told = next(row for row in text.split("\n") if row.startswith("| app |"))
+    assert "110 of 500 | ██░░░░░░░░ | 22.0% (18.6% to 25.8%) | at least 30.0% | short 40 |" in told
+    assert "<i>" not in told.replace("\\<i\\>", "")
+    assert "## Coverage" not in card(MANIFEST, {})
