@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import assemble, conflicts, curate, curriculum, export, ingest, label, measure, review
+from assets.audit import audit_job
 from assets.columns import columns_of
 from assets.io import DatasetIO
 from assets.resources import HomeResource
@@ -60,7 +61,7 @@ def definitions(home: Path, wait: float = 600.0) -> dg.Definitions:
     return dg.Definitions(
         assets=with_columns(all_assets(recipe), recipe),
         asset_checks=all_checks(recipe),
-        jobs=[build_job(), check_job(), trial_job(home, recipe.build.trial or SIZE)],
+        jobs=[build_job(), check_job(), trial_job(home, recipe.build.trial or SIZE), audit_job(home)],
         sensors=[inbox_sensor("logs", "log files"), inbox_sensor("feedback", "feedback files")],
         schedules=[daily_build()],
         resources={"home": resource, "datasets": DatasetIO(path=str(home))},

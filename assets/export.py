@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.graph import stage_asset
+from assets.links import audited
 from assets.metadata import describe_catalog, describe_release
 from assets.resources import HomeResource, sentences
 from flywheel.kinds import SetKind
@@ -35,7 +36,7 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
     def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with sentences():
             made = release(home.home, wanted)
-            shown = describe_release(made, told(home.home, wanted.name))
+            shown = describe_release(made, told(home.home, wanted.name)) | audited(home.home, made)
         return dg.MaterializeResult(data_version=dg.DataVersion(made.version), metadata=shown)
 
     return _release

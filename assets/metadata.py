@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.links import audit_of
 from flywheel import plots
 from flywheel.duplicates import clusters
 from flywheel.quality.scorecard import scorecard
@@ -57,7 +58,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
         shown["days_made"] = dg.MetadataValue.text(", ".join(days_made[:ROWS]) + more)
     shown["version"] = dg.MetadataValue.text(snapshot.version)
     shown["derivation"] = dg.MetadataValue.text(snapshot.key)
-    return shown
+    return shown | audit_of(snapshot)
 
 
 def main_table(snapshot: Snapshot) -> str:

@@ -163,6 +163,14 @@ COPIED = (
         (*TEXT, "raw"),
     ),
     Copied(
+        "screened_text",
+        "screened",
+        "rows",
+        pl.Schema({c: CONVERSATIONS[c] for c in ("id", *TEXT)}),
+        "The messages and free JSON of each conversation that passed, after every edit.",
+        only=("id", *TEXT),
+    ),
+    Copied(
         "screened_rejected", "screened", "rejected", REJECTED, "Conversations that filters left out, with every reason."
     ),
     Copied(
