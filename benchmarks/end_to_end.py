@@ -57,6 +57,7 @@ export = ["openai"]
 [[set]]
 name = "chat_corpus"
 use = "corpus"
+template = "chatml"
 examples = {corpus}
 export = ["huggingface"]
 """

@@ -5,7 +5,9 @@ imports and warms up what it needs, yields once, works, and yields its result. O
 """
 
 import json
+import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -42,19 +44,32 @@ def main(works: Mapping[str, Work]) -> None:
     Path(answer).write_text(json.dumps(found))
 
 
-def run(python: Path, script: str, name: str, given: Any, work: Path) -> dict[str, Any]:
+class TooLong(RuntimeError):
+    """A piece of work was not done in the time it had."""
+
+
+def run(python: Path, script: str, name: str, given: Any, work: Path, limit: float | None = None) -> dict[str, Any]:
     """Do a piece of work of `script`, a file beside this one, in a process of its own. What `timed` gives.
 
-    Raises `RuntimeError` with the end of what the process said where it fails.
+    Raises `RuntimeError` with the end of what the process said where it fails, and `TooLong` where it is not done after `limit`
+    seconds by the clock; it and all that it started are ended then.
     """
     work.mkdir(parents=True, exist_ok=True)
     asked, answer = work / "given.json", work / "answer.json"
     asked.write_text(json.dumps(given))
     answer.unlink(missing_ok=True)
     command = [str(python), str(Path(__file__).with_name(script)), name, str(asked), str(answer)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=work, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{script} {name} failed with {done.returncode}: {done.stderr[-2000:]}")
+    said = work / "said.txt"
+    with said.open("wb") as told:  # no pipe: what outlives the process would hold it open
+        process = subprocess.Popen(command, stdout=told, stderr=told, cwd=work, start_new_session=True)
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise TooLong(f"{name} was not done after {limit:.0f} s") from None
+    if code:
+        raise RuntimeError(f"{script} {name} failed with {code}: {said.read_text(errors='replace')[-2000:]}")
     return dict(json.loads(answer.read_bytes()))
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import end_to_end
 from environments import python_of
-from measure import medians, run
+from measure import TooLong, medians, run
 
 SHORT = 20.0
 """Seconds of processor time up to which a piece of work is repeated."""
@@ -62,13 +62,17 @@ WHAT = {
 class Bench:
     """One run: where the data lies, where things are made, how large."""
 
-    def __init__(self, data: Path, work: Path, threshold: float, limit: float, rounds: int, tools: set[str]) -> None:
+    def __init__(
+        self, data: Path, work: Path, threshold: float, limit: float, patience: float, rounds: int, tools: set[str]
+    ) -> None:
         self.data, self.work, self.threshold = data, work.resolve(), threshold
-        self.limit, self.rounds, self.tools = limit, rounds, tools
+        self.limit, self.patience, self.rounds, self.tools = limit, patience, rounds, tools
         self.costs: dict[str, float] = {}
         """Seconds for the calls of the smallest size, by step and tool, for the last table."""
         self.failures: dict[str, str] = {}
         """Work -> why it could not be done."""
+        self.late: set[str] = set()
+        """Of these, what was not done in the time it had."""
 
     def corpus(self, records: int) -> Path:
         """The logs of so many calls, made where they are not there."""
@@ -84,18 +88,18 @@ class Bench:
         """The log files of so many calls."""
         return sorted(str(p) for p in (self.corpus(records) / "logs").glob("*.jsonl"))
 
-    def run(self, name: str, given: Any, environment: str = "") -> dict[str, Any]:
-        """One piece of work, ours or another's."""
+    def run(self, name: str, given: Any, environment: str = "", limit: float | None = None) -> dict[str, Any]:
+        """One piece of work, ours or another's, in so many seconds."""
         python = python_of(environment, self.work) if environment else Path(sys.executable)
-        found = run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch")
+        found = run(python, "peers.py" if environment else "own.py", name, given, self.work / "scratch", limit)
         with (self.work / "runs.jsonl").open("a") as runs:  # what was measured, should the whole not come to its end
             runs.write(json.dumps({"at": f"{dt.datetime.now():%F %T}", "work": name} | found | {"result": None}) + "\n")
         return found
 
-    def in_turn(self, works: Mapping[str, tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+    def in_turn(self, works: Mapping[str, tuple[str, Any]], limit: float | None = None) -> dict[str, dict[str, Any]]:
         """Each work (its environment and what it is given) once or, where it is short, several times in turn.
 
-        A work that fails is left out; stderr and `failures` say why.
+        A work that fails, or that is another's and not done after `limit` seconds, is left out; stderr and `failures` say why.
         """
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in works}
         for _ in range(self.rounds):
@@ -103,9 +107,10 @@ class Bench:
                 if name not in self.failures and (not runs[name] or runs[name][0]["cpu"] < SHORT):
                     progress(name)
                     try:
-                        runs[name].append(self.run(name, given, environment))
+                        runs[name].append(self.run(name, given, environment, limit if environment else None))
                     except RuntimeError as e:
                         self.failures[name] = str(e)
+                        self.late |= {name} if isinstance(e, TooLong) else set()
                         progress(str(e))
         return {name: medians(done) for name, done in runs.items() if done}
 
@@ -248,20 +253,30 @@ def single_steps(bench: Bench, size: int) -> Iterator[str]:
         told = {"texts": paths["users" if step == "language" else "out"], "items": items, "files": files}
         works: dict[str, tuple[str, Any]] = {step: ("", ours)}
         works |= {name: (environment, told) for name, environment in others.items()}
-        done = bench.in_turn(works)
+        done = bench.in_turn(works, bench.patience)
         size_of = made["users" if step == "language" else "bytes"]
         size_of = sum(os.path.getsize(f) for f in files) if step == "ingest" else size_of
         bench.costs |= {f"{step} {name}": found["cpu"] for name, found in done.items()}
         rows += [step_row(step, name, found, size_of, done.get(step)) for name, found in done.items()]
+        rows += [
+            ["", tool(step, name), f"not done in {bench.patience:.0f} s", *"–––"]
+            for name in works
+            if name in bench.late
+        ]
     yield table(("Step", "Who", "MB per CPU-s", "Time to flywheel's", "Peak MB", "Found"), rows) + "\n"
 
 
 def step_row(step: str, name: str, found: Mapping[str, Any], size: int, ours: Mapping[str, Any] | None) -> list[str]:
-    who = "flywheel" if name == step else name.removeprefix(f"{step}_").replace("_", "-")
+    who = "flywheel" if name == step else tool(step, name)
     ratio = f"{found['cpu'] / ours['cpu']:.2f}×" if ours else "–"
     facts = ", ".join(f"{k} {v:,}" for k, v in found["result"].items() if v is not None)
     rate = f"{size / 1e6 / found['cpu']:,.1f}"
     return [WHAT[step] if name == step else "", who, rate, ratio, f"{found['rss']:,.0f}", facts]
+
+
+def tool(step: str, name: str) -> str:
+    """Whose work it is."""
+    return name.removeprefix(f"{step}_").replace("_", "-")
 
 
 def together(bench: Bench) -> Iterator[str]:
@@ -372,13 +387,18 @@ def main() -> None:
         "--limit", type=float, default=600.0, help="seconds a tool may take; a slower one gets fewer texts"
     )
     parser.add_argument(
+        "--patience", type=float, default=240.0, help="seconds after which a single step of another tool is ended"
+    )
+    parser.add_argument(
         "--tools", default=",".join(NEAR), help="contestants at near duplicates, with commas between them"
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often short work is done")
     given = parser.parse_args()
     if not (given.data / "benchmarks").is_dir():
         parser.error(f"{given.data} holds no benchmarks. Name the folder of staged conversations with --data.")
-    bench = Bench(given.data, given.work, given.threshold, given.limit, given.rounds, set(given.tools.split(",")))
+    bench = Bench(
+        given.data, given.work, given.threshold, given.limit, given.patience, given.rounds, set(given.tools.split(","))
+    )
     wanted = set(given.only.split(","))
     print(f"{dt.date.today():%-d %B %Y}; {os.cpu_count()} cores, Python {platform.python_version()}, {_processor()}\n")
     parts = {
