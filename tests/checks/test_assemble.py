@@ -109,3 +109,27 @@ def test_a_metric_that_was_not_measured_fails_closed(home: Home, monkeypatch: py
         ran.checks["answers", "no_pii_is_left"].description or ""
     )
     assert ran.released == set()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ('template = "templates/none.jinja"', "there is no chat template at templates/none.jinja"),
+        ('template = "serving/broken.jinja"', "the template serving/broken.jinja does not parse"),
+        ('template = "chatml"\ntokenizer = "models/none"', "there is no tokenizer at models/none"),
+        ('template = "serving/bare.jinja"', "serving/bare.jinja: NOTHING_LEARNED, no token is learned"),
+    ],
+)
+def test_row_157_a_template_that_cannot_be_used_blocks_its_set_and_the_others_go_on(
+    home: Home, wrong: str, says: str
+) -> None:
+    (home.path / "serving" / "broken.jinja").write_text("{% for m in messages %}")
+    (home.path / "serving" / "bare.jinja").write_text("{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
+    recipe = home.recipe_file.read_text()
+    first, second = recipe.split('name = "verdicts"')
+    home.recipe_file.write_text(first.replace('template = "chatml"', wrong) + 'name = "verdicts"' + second)
+    ran = Ran(home, only=SETS)
+    found = ran.checks["answers", "replies_alone_are_learned"]
+    assert not found.passed
+    assert says in str(found.description)
+    assert ran.released == {"verdicts_release"}

@@ -413,3 +413,34 @@ def test_row_157_a_template_that_changed_is_released_anew(tmp_path):
     assert [release(wanted, candidate, tmp_path / "exports", context).fresh for _ in range(2)] == [True, False]
     file.write_text(template("chatml").source + "{# anew #}")
     assert release(wanted, candidate, tmp_path / "exports", context).fresh
+
+
+def test_row_162_the_same_rows_in_several_formats_have_the_same_ids(tmp_path):
+    forms = (
+        "openai",
+        "trl",
+        "trl_messages",
+        "huggingface",
+        "sharegpt",
+        "axolotl",
+        "unsloth",
+        "tinker",
+        "turns",
+        "alpaca",
+    )
+    made = released(tmp_path, Sft(name="s", export=forms), screened_of(*chats(20)))
+    lines_of = orjson.loads((made.path / "manifest.json").read_bytes())["lines"]
+    for split in ("train", "validation"):
+        told = {name: ids for name, ids in lines_of.items() if name.rpartition("/")[2].startswith(split)}
+        assert len(told) == len(forms)
+        assert len({tuple(ids) for ids in told.values()}) == 1
+
+
+def test_row_163_kto_to_a_service_without_kto_is_refused():
+    from flywheel.errors import RecipeInvalid
+    from flywheel.recipe import parse_recipe
+
+    text = 'name = "r"\n[[set]]\nname = "k"\nuse = "kto"\nexport = ["{}"]\n'
+    for service in ("openai", "together", "fireworks", "gemini", "bedrock", "mistral", "tinker", "unsloth"):
+        with pytest.raises(RecipeInvalid, match=f'"{service}" cannot hold a set of kind kto; expected one of .*trl'):
+            parse_recipe(text.format(service))
