@@ -9,6 +9,7 @@ from assets.resources import HomeResource, sentences
 from flywheel.home import Home
 from flywheel.lineage import Dataset
 from flywheel.storage.snapshots import Snapshot
+from flywheel.workers import give_back
 
 
 class DatasetIO(dg.ConfigurableIOManager):
@@ -36,6 +37,7 @@ def published(home: HomeResource, stage: Callable[..., Dataset], *inputs: object
     """Run a stage, publish what it made under its derivation, and say so to Dagster. The data version is the content's digest."""
     with sentences():
         snapshot = home.store.publish(stage(*inputs))
+        give_back()
         shown = describe(snapshot, [i for i in inputs if isinstance(i, Snapshot)])
         return dg.Output(snapshot, data_version=dg.DataVersion(snapshot.version), metadata=shown)
 
