@@ -258,11 +258,15 @@ def examples(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
 
 
 def covered(snapshot: Snapshot, _: Sequence[Snapshot]) -> str:
-    """Rows of each value with a bound, and as a mark where the bound lies; what is missed most on top."""
+    """Rows of the values whose share is missed most, and as a mark where the bound lies; where none is, of those that have one."""
     bound = pl.coalesce("usage", "least", "most")
     told = snapshot.scan().select("axis", "value", "rows", "n", "gap", bound=bound).drop_nulls("bound").collect()
-    told = told.sort(pl.col("gap").abs(), "axis", "value", descending=[True, False, False])
-    named_rows = [(f"{axis} {value}", float(rows)) for axis, value, rows, *_ in told.iter_rows()]
+    missed = told.filter(pl.col("gap") != 0)
+    told = (missed if missed.height else told).sort(
+        pl.col("gap").abs(), "axis", "value", descending=[True, False, False]
+    )
+    told = told.head(ROWS - FEW)
+    named_rows = [(value if ", " in axis else f"{axis} {value}", float(n)) for axis, value, n, *_ in told.iter_rows()]
     return plots.bars(named_rows, [float(n) * float(b) for n, b in told.select("n", "bound").iter_rows()])
 
 

@@ -328,29 +328,15 @@ def coverage_gaps(found: Sequence[Fact], plan: Sequence[Fact]) -> RenderableType
     """What sets hold of the values wanted, and the plan that would close the gaps."""
     if not found and not plan:
         return Text("Every set covers what it shall.")
-    table = _table(
-        ("set", False),
-        ("axis", False),
-        ("value", False),
-        ("rows", True),
-        ("share", True),
-        ("wanted", True),
-        ("gap", True),
-    )
-    for line in found:
-        low, high = (f"{line[k]:.1%}" if line[k] is not None else "" for k in ("least", "most"))
-        wanted = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}" if high else ""
-        noise = ", within noise" if line["within_noise"] else ""
+    table = _table(("set", False), ("of", False), ("has", True), ("wanted", True), ("short or beyond", True))
+    for line in sorted(found, key=lambda line: (line["set"], -line["replacing"], line["axis"], line["value"])):
+        bounds = (("at least", line["least"]), ("at most", line["most"]))
+        wanted = ", ".join(f"{word} {bound:.1%}" for word, bound in bounds if bound is not None)
         adding = "no number" if line["adding"] is None else f"{line['adding']:,}"
+        noise = ", within noise" if line["within_noise"] else ""
         gap = f"{line['replacing']:,} replacing, {adding} adding{noise}" if line["replacing"] else ""
-        cells = (
-            line["set"],
-            line["axis"],
-            plain(line["value"]),
-            f"{line['rows']:,} of {line['n']:,}",
-            f"{line['share']:.1%}",
-        )
-        table.add_row(*cells, wanted, gap)
+        has = f"{line['rows']:,} of {line['n']:,}, {line['share']:.1%}"
+        table.add_row(line["set"], plain(f"{line['axis']} = {line['value']}"), has, wanted, gap)
     tasks = _table(("set", False), ("way", False), ("rows", True), ("task", False))
     for job in plan:
         tasks.add_row(job["set"], job["way"], f"{job['rows']:,}", plain(job["task"]))

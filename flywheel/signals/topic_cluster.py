@@ -8,12 +8,66 @@ from pydantic import Field
 
 from flywheel.kinds import Signal
 from flywheel.records import asked
-from flywheel.texts.content_words import as_said
+from flywheel.texts.content_words import STOP, as_said
 
 KEPT = 40
 """Words kept of a text."""
 NAMED = 3
 """Words in the name of a topic, at most."""
+SAID_BY = 3
+"""People who must have said a word, where there are as many: what one of them says of themselves is no name of a topic."""
+SMALL_TALK = frozenset(
+    [
+        "hi",
+        "hey",
+        "hiya",
+        "yeah",
+        "yep",
+        "yup",
+        "nope",
+        "oh",
+        "ah",
+        "wow",
+        "lol",
+        "haha",
+        "hah",
+        "um",
+        "uh",
+        "hmm",
+        "sorry",
+        "thx",
+        "pls",
+        "plz",
+        "glad",
+        "nice",
+        "cool",
+        "great",
+        "sir",
+        "bye",
+        "okay",
+        "alright",
+        "wonder",
+        "guess",
+        "gonna",
+        "wanna",
+        "dont",
+        "cant",
+        "im",
+        "ive",
+        "id",
+        "ill",
+        "thats",
+        "whats",
+        "안녕",
+        "안녕하",
+        "네네",
+        "아하",
+        "ㅋㅋ",
+        "ㅎㅎ",
+        "ㅠㅠ",
+    ]
+)
+"""Words that people say whatever they talk about."""
 BEYOND = "(other)"
 """The topic of rows that belong to none."""
 WORDS = pl.List(pl.Struct({"word": pl.String, "said": pl.String}))
@@ -25,7 +79,7 @@ class TopicCluster(Signal, frozen=True):
     The word with the most rows, among those that are neither in nearly all nor in too few, begins a topic with the words that
     go with it far more often than with others; its rows are taken away, and the next begins, until `topics` are found. Then each row goes to
     the topic its words speak for most. Nothing is random: the same rows have the same topics in whatever order they come.
-    English and Korean words lose their endings; `(other)` are the rows no topic fits, null those with no content word.
+    A word that fewer than three people said is in no topic, nor in its name. English and Korean words lose their endings; `(other)` are the rows no topic fits, null those with no content word.
     """
 
     use: Literal["topic_cluster"] = "topic_cluster"
@@ -45,20 +99,22 @@ class TopicCluster(Signal, frozen=True):
     """How much of the user's last message is looked at."""
 
     def sketch(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        read = rows.select("id", text=asked().str.slice(0, self.characters)).collect()
+        read = rows.select("id", by=pl.coalesce("user", "id"), text=asked().str.slice(0, self.characters)).collect()
         each = as_said(read["text"]).unique(["at", "word"], keep="first", maintain_order=True)
-        # A number, or a word of one letter, is no topic.
-        each = each.filter(~pl.col("word").str.contains(r"^[0-9.,'+#-]*$") & (pl.col("said").str.len_chars() > 1))
+        # "what's" says no more than "what", and "iowa's" as much as "iowa". A number, or a word of one letter, is no topic.
+        each = each.with_columns(said=pl.col("said").str.replace(r"(?:'s|n't|'(?:m|re|ll|d|ve))$", ""))
+        idle = pl.col("said").is_in([*STOP, *SMALL_TALK, "do", "ca", "wo"]) | (pl.col("said").str.len_chars() < 2)
+        each = each.filter(~idle & ~pl.col("word").str.contains(r"^[0-9.,'+#-]*$"))
         told = each.group_by("at").agg(words=pl.struct("word", "said").sort().head(KEPT))
         at = read.with_columns(at=pl.int_range(pl.len(), dtype=pl.UInt32)).join(
             told, on="at", how="left", maintain_order="left"
         )
-        return at.select("id", pl.col("words").cast(WORDS)).lazy()
+        return at.select("id", "by", pl.col("words").cast(WORDS)).lazy()
 
     def relate(self, sketches: pl.LazyFrame) -> pl.LazyFrame:
         ids = sketches.select("id", known=pl.col("words").is_not_null()).sort("id").collect()
         each = sketches.drop_nulls().explode("words").unnest("words").collect()
-        topics = self._topics(each.select("id", "word"))
+        topics = self._topics(each.select("id", "by", "word"))
         names = _names(topics, each)
         fit = each.join(topics, on="word").group_by("id", "topic").agg(weight=pl.col("weight").sum())
         best = fit.sort(["weight", "topic"], descending=[True, False]).group_by("id", maintain_order=True).first()
@@ -70,7 +126,8 @@ class TopicCluster(Signal, frozen=True):
         """`topic` (the word it began with), `word`, `weight`: the words that speak for each topic; whole numbers, which add up
         the same in any order."""
         n = each["id"].n_unique()
-        rows = each.group_by("word").agg(of=pl.len())
+        said = each.group_by("word").agg(of=pl.len(), people=pl.col("by").n_unique())
+        rows = said.filter(pl.col("people") >= min(SAID_BY, each["by"].n_unique())).drop("people")
         telling = rows.filter(
             (pl.col("of") >= self.min_rows) & (pl.col("of") <= max(self.max_share * n, self.min_rows))
         )

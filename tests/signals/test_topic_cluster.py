@@ -59,3 +59,14 @@ def test_a_day_more_of_the_same_moves_nobody_and_the_order_says_nothing():
 
 def test_what_relate_reads_alone_measures_nothing_again():
     assert TopicCluster(topics=3).sketch_step() == TopicCluster(topics=9).sketch_step()
+
+
+def test_what_one_person_says_names_no_topic():
+    given = rows(
+        *[chat(f"user: amelia amelia router reset {n}", "assistant: ok", id=f"s:{n:03d}", user="u1") for n in range(9)],
+        *[chat("user: the router must reset", "assistant: ok", id=f"t:{n:03d}", user=f"u{n}") for n in range(2, 11)],
+        *[chat("user: hi, what's a good film", "assistant: ok", id=f"v:{n:03d}", user=f"u{n}") for n in range(2, 40)],
+    )
+    named = topics_of(given, min_rows=5, max_share=1.0)["topic_cluster"].unique().to_list()
+    assert any("router" in name for name in named)
+    assert not [name for name in named if "amelia" in name or "what" in name or "hi" in name.split(", ")]
