@@ -27,11 +27,11 @@ def about(wanted: SetKind) -> str:
     return f"Candidate of the {wanted.use} set {wanted.name}: picked from the pool, mixed to target, split by group. Released only if its blocking checks pass."
 
 
-def further(wanted: SetKind) -> list[str]:
+def further(wanted: SetKind, recipe: Recipe) -> list[str]:
     """What a candidate is made of beside the pool, the texts and the labels. The sketches are read only by a selection that compares
-    texts, the logs by a mix that follows usage; other sets do not wait."""
+    texts, the logs by a mix that follows usage, reserved rows where there is a pilot; other sets do not wait."""
     usage = ["conversations", "signals"] if wanted.measures_usage else []
-    return [*(["measurements"] if wanted.sketched() else []), *usage]
+    return [*(["measurements"] if wanted.sketched() else []), *usage, *(["reserved"] if recipe.pilots else [])]
 
 
 def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot) -> dg.Output[Snapshot]:
@@ -39,7 +39,8 @@ def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot)
     rest = (recipe.seed, recipe.edits, home.home.secret)
     compared = home.store.head("measurements") if wanted.sketched() else None
     logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
-    return published(home, assemble, wanted, *stages, *rest, compared, logs)
+    kept = home.store.head("reserved") if recipe.pilots else None
+    return published(home, assemble, wanted, *stages, *rest, compared, logs, kept)
 
 
 def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
@@ -51,7 +52,7 @@ def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
         name=wanted.name,
         description=about(wanted),
         code_version=recipe.digest,
-        deps=further(wanted),
+        deps=further(wanted, recipe),
     )
     def _candidate(curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource) -> dg.Output[Snapshot]:
         return made(home, wanted, recipe, curated, screened, labels)
@@ -75,7 +76,7 @@ def covered(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
             )
             for name, text in told.items()
         },
-        deps=sorted({*further(wanted), "conversations", "signals"}),
+        deps=sorted({*further(wanted, recipe), "conversations", "signals"}),
     )
     def _covered(
         curated: Snapshot, screened: Snapshot, labels: Snapshot, home: HomeResource

@@ -14,6 +14,7 @@ from flywheel.records import CONVERSATIONS, FEEDBACK, SLIM
 from flywheel.sets import EXAMPLES
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.measure import MATCHES
+from flywheel.stages.reserve import RESERVED
 from flywheel.stages.review import REVIEW
 from flywheel.storage.catalog_tables import COLUMNS
 
@@ -191,6 +192,7 @@ def columns_of(recipe: Recipe) -> dict[str, dg.TableSchema]:
         "screened": {**CONVERSATIONS, **undesired},
         "curated": pool | undesired,
         "review": REVIEW,
+        **({"reserved": RESERVED} if recipe.pilots else {}),
         **({"conflicts": CONFLICTS} if recipe.has_conflicts else {}),
         **{s.name: EXAMPLES for s in recipe.sets},
         **{c.name: EXAMPLES for c in recipe.curriculum},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import assemble, conflicts, curate, curriculum, export, ingest, label, measure, review
+from assets import assemble, conflicts, curate, curriculum, export, ingest, label, measure, reserve, review
 from assets.audit import audit_job
 from assets.columns import columns_of
 from assets.io import DatasetIO
@@ -37,6 +37,7 @@ def all_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
         curate.curated,
         *([conflicts.conflicts] if recipe.has_conflicts else []),
         review.queue(recipe),
+        *reserve.reserved(recipe),
         *assemble.candidates(recipe),
         *curriculum.curricula(recipe),
         *export.releases(recipe),

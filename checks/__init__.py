@@ -5,7 +5,7 @@
 
 import dagster as dg
 
-from checks import assemble, conflicts, curate, curriculum, export, ingest, label, measure, review
+from checks import assemble, conflicts, curate, curriculum, export, ingest, label, measure, reserve, review
 from flywheel.recipe import Recipe
 
 
@@ -13,6 +13,6 @@ def all_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Every check of the graph, with the recipe's bounds."""
     return [
         c
-        for module in (ingest, label, measure, curate, conflicts, review, assemble, curriculum, export)
+        for module in (ingest, label, measure, curate, conflicts, review, reserve, assemble, curriculum, export)
         for c in module.checks(recipe)
     ]

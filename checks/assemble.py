@@ -10,6 +10,7 @@ from flywheel.kinds import SetKind
 from flywheel.quality import loop, measures, rights
 from flywheel.quality.targets import set_targets
 from flywheel.recipe import Recipe
+from flywheel.stages.reserve import evaluation_kept_out
 from flywheel.storage.proofs import proof_of
 from flywheel.storage.releases import turns
 
@@ -35,8 +36,10 @@ def measured(wanted: SetKind, home: Home, recipe: Recipe) -> pl.DataFrame:
     made, pool, calls = store.head(wanted.name), store.head("curated"), store.head("conversations")
     policies = (recipe.redactions, recipe.overlap, recipe.policy, recipe.similarity)
     student = recipe.purpose.student if recipe.purpose else ""
+    kept = store.head("reserved") if recipe.pilots else None
     return pl.concat(
         [
+            evaluation_kept_out(made, kept),
             measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made)),
             rights.measured(store, made, recipe.rights),
             covered.of_set(store, wanted),

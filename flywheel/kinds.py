@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from flywheel.choices.follow import Follow
 from flywheel.choices.mix import Mix, axis
+from flywheel.choices.pilot import Pilot
 from flywheel.choices.selection import AnySelection
 from flywheel.coverage.wanted import Coverage
 from flywheel.errors import OperatorInvalid
@@ -361,6 +362,8 @@ class SetKind(Operator, frozen=True):
     """axis -> value -> share. Shares of one axis add up to 1; several axes are crossed."""
     follow: dict[str, Follow] = {}
     """axis -> what its shares follow: usage, a reference, declared shares, or a blend; it is an axis of the mix like the others."""
+    pilot: Pilot | None = None
+    """Whether it is a pilot: its first rows, stratified and frozen, with an evaluation twin that no other set may hold."""
     max_copies: int = Field(default=1, ge=1)
     """How often a row may be there where its cell is short; 1: nothing is repeated."""
     coverage: Coverage = Coverage()

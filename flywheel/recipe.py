@@ -142,6 +142,11 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         return self.set
 
     @property
+    def pilots(self) -> tuple[SetKind, ...]:
+        """The sets that are pilots."""
+        return tuple(s for s in self.set if s.pilot is not None)
+
+    @property
     def has_conflicts(self) -> bool:
         """Whether there is the asset `conflicts`: it needs to know which rows ask the same."""
         return any(s.use == "same_question" for s in self.signal)

@@ -33,6 +33,12 @@ def follow_faults(wanted: SetKind, axes: Sequence[str]) -> Iterator[str]:
             yield f"follow.{axis}: the mix has that axis, too; put its shares under [set.follow.{axis}.declared]."
         if follow.usage is not None and axis in LABEL_COLUMNS:
             yield f"follow.{axis}.usage: a label is known of few calls, so it tells no usage; follow declared shares."
+    if wanted.pilot is not None:
+        for axis in wanted.pilot.by:
+            if axis not in axes:
+                yield f'pilot.by: there is no axis "{axis}".{nearest(axis, axes)} Axes: {", ".join(axes)}.'
+        if wanted.mix or wanted.follow or wanted.select is not None or wanted.max_copies > 1:
+            yield "pilot: a pilot is drawn by its strata; leave out mix, follow, select and max_copies."
     if wanted.max_copies > 1 and wanted.examples is None:
         yield "max_copies: without `examples` no cell is short, and nothing is repeated. Say how many examples are wanted."
 

@@ -16,6 +16,8 @@ LEAKS = "no_benchmark_leaks"
 """The check that needs benchmark files."""
 PARAPHRASES = "no_benchmark_paraphrases"
 """The check that needs the signal benchmark_similarity."""
+KEPT_OUT = "evaluation_is_kept_out"
+"""The check that needs a pilot."""
 FORBIDDEN = "no_forbidden_field_is_left"
 """The check, of the screened rows and of every set, that needs a policy with forbidden fields."""
 DRIFT = "types_are_as_declared"
@@ -26,7 +28,12 @@ def judged_where_declared(recipe: "Recipe") -> "Recipe":
     """The recipe with the checks that have nothing to look for declared off: they are never passed unseen."""
     off = Threshold(severity="off")
     policy = recipe.policy
-    needed = ((LEAKS, recipe.overlap.files), (PARAPHRASES, recipe.similarity), (FORBIDDEN, policy.drop_fields))
+    needed = (
+        (LEAKS, recipe.overlap.files),
+        (PARAPHRASES, recipe.similarity),
+        (KEPT_OUT, recipe.pilots),
+        (FORBIDDEN, policy.drop_fields),
+    )
     empty = [name for name, there in needed if not there]
     unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe) | _of_loop(recipe)
     sets = tuple(

@@ -12,6 +12,7 @@ from flywheel.quality.served_prompts import PROMPTED
 from flywheel.quality.target import Severity as Severity
 from flywheel.quality.target import Target as Target
 from flywheel.quality.targets_of_curricula import CURRICULA
+from flywheel.quality.targets_of_pilots import PILOTS
 from flywheel.quality.targets_of_sets import NO_FORBIDDEN_FIELD, NO_PII_IS_LEFT, NO_ROW_VANISHED, OUR_FAULT, SETS, SURE
 
 NOT_IN_A_TRIAL = "not judged in a trial, for it depends on how many rows there are"
@@ -208,6 +209,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
             severity="warn",
         ),
     ),
+    "reserved": PILOTS,
     "set": SETS,
     "curriculum": CURRICULA,
     "release": (

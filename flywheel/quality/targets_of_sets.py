@@ -221,6 +221,14 @@ SETS = (
         max=0.02,
     ),
     Target(
+        name="evaluation_is_kept_out",
+        metric="evaluation_rows",
+        unit="count",
+        says="{value} of {n} rows of training share something with what a pilot is evaluated on",
+        next_step=OUR_FAULT,
+        max=0,
+    ),
+    Target(
         name="copies_are_few",
         metric="copy_share",
         unit="share",

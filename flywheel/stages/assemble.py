@@ -59,6 +59,7 @@ def assemble(
     secret: bytes,
     measurements: Snapshot | None = None,
     logs: Sequence[Snapshot] = (),
+    reserved: Snapshot | None = None,
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
@@ -67,7 +68,8 @@ def assemble(
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
     `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
-    conversations and their signals. A set that may repeat rows has a table `copies` (COPIES).
+    conversations and their signals. A set that may repeat rows has a table `copies` (COPIES). `reserved`: what pilots
+    hold, where the recipe has one.
     """
     wanted, told = followed(wanted, *logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
@@ -79,7 +81,7 @@ def assemble(
         *(e.step() for e in edits),
         Step(use="pseudonym_key", parameters={"id": short_hash(secret)}),
     )
-    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements)
+    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements, reserved)
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
     schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
@@ -89,7 +91,9 @@ def assemble(
         parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits)),
         derivation=Derivation(
             operation="assemble",
-            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *logs)),
+            inputs=tuple(
+                s.ref for s in (curated, screened, labels, *sketched, *logs, *([reserved] if reserved else []))
+            ),
             steps=steps,
             watermark=labels.derivation.watermark,
         ),
@@ -107,6 +111,7 @@ def decide(
     edits: Sequence[Edit],
     secret: bytes,
     measurements: Snapshot | None = None,
+    reserved: Snapshot | None = None,
 ) -> Plan:
     """Pick, mix and split, on slim columns; of the text, only that of corrections and the replies they correct is read."""
     pool, instead = curated.scan(), kept_instead(curated)
@@ -116,6 +121,7 @@ def decide(
     picked = without_contrast(redacted(picked, edits, secret), screened)
     picked = without_repeats(without_form(wanted, picked, screened), pool)
     picked = in_whole_sessions(picked, screened, pool) if wanted.whole_sessions() else picked
+    picked = held_back(wanted, picked, reserved) if reserved is not None else picked
     examples = picked.filter(pl.col("reasons").list.len() == 0)
     there_were = examples.select("id", "parents")
     there = _with_axes(examples, wanted, pool, known)
@@ -128,9 +134,10 @@ def decide(
         examples = examples.join(selected.rows.select("id", factor="weight"), on="id").with_columns(
             weight=pl.col("weight") * pl.col("factor")
         )
-    allocation = allocate(there, wanted.mix, wanted.examples, seed)
+    allocation = allocate(there, wanted.mix, wanted.examples if wanted.pilot is None else None, seed)
     chosen = examples.select(*PICKED).join(allocation.chosen, on="id")
     chosen = chosen.join(split(chosen, grouped(curated, wanted.split.by), wanted.split, seed), on="id").sort("id")
+    chosen = on_its_side(wanted, chosen, reserved) if reserved is not None else chosen
     chosen, allocation = oversampled(chosen, allocation, wanted.max_copies, seed)
     left = allocation.left_out.join(examples.select("id", "parents"), on="id")
     no = pl.concat(
@@ -149,6 +156,36 @@ def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:
     """REJECTED_EXAMPLES of what the selection leaves out."""
     no = selected.rows.filter(~pl.col("kept")).join(examples.select("id", "parents"), on="id")
     return conform(no.select("id", "parents", reasons=pl.concat_list("reason")), REJECTED_EXAMPLES)
+
+
+# --- pilots
+
+
+def held_back(wanted: SetKind, picked: pl.DataFrame, reserved: Snapshot) -> pl.DataFrame:
+    """The examples; of a pilot, those that are not its own are refused, and of every set those that another's evaluation keeps."""
+    kept = reserved.scan("kept_out").filter(pl.col("set") != wanted.name).select("id").unique().collect()
+    tied = (
+        picked.select("id", parent="parents").explode("parent").join(kept.rename({"id": "parent"}), on="parent")["id"]
+    )
+    mine = reserved.scan().filter(set=wanted.name).select("id").collect()["id"]
+    sound = pl.col("reasons").list.len() == 0
+    foreign = ~pl.col("id").is_in(mine.implode()) if wanted.pilot is not None else pl.lit(False)
+    return picked.with_columns(
+        reasons=pl.when(sound & pl.col("id").is_in(tied.implode()))
+        .then(pl.lit(["kept_for_evaluation"], dtype=STRINGS))
+        .when(sound & foreign)
+        .then(pl.lit(["not_in_the_pilot"], dtype=STRINGS))
+        .otherwise("reasons")
+    )
+
+
+def on_its_side(wanted: SetKind, chosen: pl.DataFrame, reserved: Snapshot) -> pl.DataFrame:
+    """The examples of a pilot, its twin as their validation."""
+    if wanted.pilot is None:
+        return chosen
+    twin = reserved.scan().filter(set=wanted.name, side="evaluation").select("id").collect()["id"]
+    side = pl.when(pl.col("id").is_in(twin.implode())).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    return chosen.with_columns(split=side)
 
 
 # --- feedback of removed copies

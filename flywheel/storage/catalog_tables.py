@@ -15,6 +15,7 @@ from flywheel.logs.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
 from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
+from flywheel.stages.reserve import RESERVED
 from flywheel.stages.review import REVIEW
 
 FORMAT = "9"
@@ -199,6 +200,13 @@ COPIED = (
         "rows",
         REVIEW,
         "Rows that a person should look at: held back, or asked for by a batch; priority 1 is looked at first.",
+    ),
+    Copied(
+        "reserved",
+        "reserved",
+        "rows",
+        RESERVED,
+        "Rows of each pilot and of its evaluation twin, and whether an expert has said anything of them.",
     ),
 )
 """The tables of the newest snapshots."""

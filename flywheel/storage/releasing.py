@@ -11,6 +11,7 @@ from flywheel.quality.expectations import Finding
 from flywheel.quality.targets import Target, set_targets
 from flywheel.records import canonical, short_hash
 from flywheel.stages.export import VERSION_DIGITS, Release, export, gate
+from flywheel.storage.frozen import freeze
 from flywheel.storage.promotion import pointed_by_build
 from flywheel.storage.proofs import proof_of
 from flywheel.storage.releases import remember
@@ -71,4 +72,6 @@ def release(home: Home, wanted: SetKind) -> Release:
     made = export(home, wanted, candidate, known, proof_of(home.store.root, wanted, candidate), pointed, told)
     if pointed:
         remember(home, wanted.name, made.version)
+    if wanted.pilot is not None:
+        freeze(home.path, wanted.name, home.store.head("reserved"), home.recipe().seed, wanted.pilot.by)
     return made
