@@ -1,11 +1,14 @@
 """Mistral: the chat form with weights, and tool call ids of nine letters and digits."""
 
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from flywheel.errors import Unreadable
+import orjson
+
+from flywheel.errors import ExportInvalid, Unreadable
 from flywheel.exports.together import Dialogue, plain_losses, plain_message
 from flywheel.formats.messages import Message, images, tools_of, weighted_messages
 from flywheel.formats.training_lines import Line, line_fault, read_lines
@@ -40,9 +43,17 @@ class Mistral(Export):
     def fault(self, line: Mapping[str, Any]) -> str | None:
         return line_fault(line, _shape)
 
+    def reader(self) -> str:
+        """Who reads the files back: Mistral's own library where it is installed, else the strict schema alone."""
+        return "mistral-common" if importlib.util.find_spec("mistral_common") else self.use
+
     def validate_file(self, path: Path) -> int:
-        """Read every line with the strict schema; ids are checked as Mistral's templates check them."""
-        return read_lines(path, self.use, _shape)
+        """Read every line with the strict schema; ids are checked as Mistral's templates check them. Where mistral-common is
+        installed, its validator for finetuning reads every line, too."""
+        lines = read_lines(path, self.use, _shape)
+        if self.reader() == "mistral-common":
+            _as_mistral_reads(path)
+        return lines
 
 
 def short_ids(messages: Iterable[Message]) -> dict[str, str]:
@@ -73,6 +84,28 @@ class Conversation(Dialogue):
         if wrong := next((i for i in ids if not NINE.fullmatch(i)), None):
             return f"the tool call id {wrong!r} is not nine letters and digits."
         return "two tool calls have one id." if len(set(ids)) < len(ids) else super().fault()
+
+
+def _as_mistral_reads(path: Path) -> None:
+    """Raise `ExportInvalid` for the first line that Mistral's own validator for finetuning refuses."""
+    from mistral_common.protocol.instruct import messages as own
+    from mistral_common.protocol.instruct.tool_calls import Tool
+    from mistral_common.protocol.instruct.validator import MistralRequestValidatorV3, ValidationMode
+
+    validator = MistralRequestValidatorV3(mode=ValidationMode.finetuning)
+    kinds = {"system": own.SystemMessage, "user": own.UserMessage, "tool": own.ToolMessage}
+    kinds["assistant"] = own.FinetuningAssistantMessage
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            row = orjson.loads(line)
+            try:
+                validator.validate_messages([kinds[m["role"]].model_validate(m) for m in row["messages"]])
+                for tool in row.get("tools", ()):
+                    Tool.model_validate(tool)
+            except Exception as e:  # the library has a type for each fault
+                raise ExportInvalid(
+                    f"{path.name}, line {number}: mistral-common refuses it ({type(e).__name__}). The file was not released."
+                ) from None
 
 
 def _shape(row: Mapping[str, Any]) -> type[Line]:

@@ -20,6 +20,8 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     """Of one file."""
     tokens_max: int | None = None
     """Of one line, counted with o200k: an estimate for services with another tokenizer."""
+    closes: date | None = None
+    """The day from which the service itself starts no training; others take its format on."""
     images_per_row: int | None = None
     rows_with_images: int | None = None
 
@@ -44,13 +46,18 @@ def file_faults(use: str, name: str, rows: int, size: int) -> list[str]:
 def file_remarks(use: str, name: str, rows: int) -> list[str]:
     """Sentences about a training file that is valid and yet smaller than the service starts on, or advises."""
     known = limits(use)
+    said = []
     if known.rows_min is not None and rows < known.rows_min:
-        return [
+        said = [
             f"{name} has {rows:,} lines; services that take the format {use} start no training on fewer than {known.rows_min}."
         ]
-    if known.rows_advised is not None and rows < known.rows_advised:
-        return [f"{name} has {rows:,} lines; {use} advises at least {known.rows_advised}."]
-    return []
+    elif known.rows_advised is not None and rows < known.rows_advised:
+        said = [f"{name} has {rows:,} lines; {use} advises at least {known.rows_advised}."]
+    if known.closes is not None:
+        said.append(
+            f"{use} itself starts no training from {known.closes} on (as of {known.as_of}); other services take {name}, too."
+        )
+    return said
 
 
 def too_long(use: str, line: bytes) -> bool:

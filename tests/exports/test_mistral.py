@@ -65,3 +65,13 @@ def test_row_163_planted_faults_are_found(tmp_path, given, steps, says):
 def test_what_is_no_json_is_found(tmp_path):
     with pytest.raises(ExportInvalid, match="line 1: it is no JSON"):
         Mistral().validate_file(written(tmp_path / "a.jsonl", b"{\n"))
+
+
+def test_row_163_mistral_reads_its_lines_itself(tmp_path):
+    pytest.importorskip("mistral_common", reason='pip install "data-flywheel[readers]"')
+    lines = [Mistral().render(e) for e in (PLAIN, TURNS, TOOL_USE)]
+    assert Mistral().reader() == "mistral-common"
+    assert Mistral().validate_file(written(tmp_path / "train.jsonl", *lines)) == 3
+    odd = changed(lines[2], (("messages", 1, "tool_calls", 0, "function", "name"), "get order!"))
+    with pytest.raises(ExportInvalid, match="line 2: mistral-common refuses it"):
+        Mistral().validate_file(written(tmp_path / "odd.jsonl", lines[0], odd))

@@ -31,7 +31,15 @@ def test_row_163_a_file_beyond_a_limit_is_refused(use, rows, size, says):
     ],
 )
 def test_row_163_a_small_file_is_remarked_on(use, rows, says):
-    assert [says in r for r in file_remarks(use, "train.jsonl", rows)] == ([True] if says else [])
+    found = [r for r in file_remarks(use, "train.jsonl", rows) if "lines" in r]
+    assert [says in r for r in found] == ([True] if says else [])
+
+
+def test_row_163_a_service_that_closes_says_when():
+    assert any(
+        "openai itself starts no training from 2027-01-06 on" in r for r in file_remarks("openai", "t.jsonl", 99)
+    )
+    assert file_remarks("fireworks", "t.jsonl", 99) == []
 
 
 def test_a_row_beyond_the_context_is_left_out():
