@@ -157,17 +157,16 @@ def allocate(examples: pl.DataFrame, mix: Mix, size: int | None, seed: int) -> A
     )
     have = {cell: int(n) for cell, n in placed.filter("known")["cell"].value_counts().iter_rows()}
     wanted = largest_remainder(_size(have, shares, size), shares)
-    ranked = (
-        _turns(placed, seed)
-        .sort("place", "rung", "turn", "order", "id")
-        .with_columns(
-            rank=pl.int_range(pl.len()).over("cell"),
-            limit=pl.col("cell").replace_strict(wanted, default=0, return_dtype=pl.Int64),
-        )
+    turns = _turns(placed, seed)
+    by = ["place", "rung", "turn", "order", *(["id"] if turns["order"].is_duplicated().any() else [])]
+    ranked = turns.sort(by).with_columns(
+        rank=pl.int_range(pl.len()).over("cell"),
+        limit=pl.col("cell").replace_strict(wanted, default=0, return_dtype=pl.Int64),
     )
-    taken = ranked.filter(pl.col("known") & (pl.col("rank") < pl.col("limit")))
+    fits = pl.col("known") & (pl.col("rank") < pl.col("limit"))
+    taken = ranked.filter(fits)
     surplus = "beyond_the_mix" if mix else "beyond_the_size"
-    left = ranked.join(taken, on="id", how="anti").select(
+    left = ranked.filter(~fits).select(
         "id", reasons=pl.concat_list(pl.when("known").then(pl.lit(surplus)).otherwise(pl.lit("not_in_mix")))
     )
     table = [(c, wanted[c], have.get(c, 0), min(wanted[c], have.get(c, 0))) for c in sorted(shares)]

@@ -298,10 +298,8 @@ def without_repeats(picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:
     the same by an edit. A curated set says everything once.
     """
     sound = picked.filter((pl.col("reasons").list.len() == 0) & pl.col("prompt_of").is_not_null())
-    prompts = pool.select(prompt_of="id", asked="prompt_digest").join(
-        sound.lazy().select("prompt_of"), on="prompt_of", how="semi"
-    )
-    asked = sound.join(prompts.collect(), on="prompt_of", how="left")
+    prompts = pool.select(prompt_of="id", asked="prompt_digest").collect()
+    asked = sound.join(prompts, on="prompt_of", how="left")
     few = asked.filter(pl.col("asked").is_duplicated())
     named = pl.concat([few["completion_of"], few["rejected_of"]]).drop_nulls().unique().implode()
     replies = pool.filter(pl.col("id").is_in(named)).select("id", said="reply_digest").collect()
