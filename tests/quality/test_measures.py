@@ -31,6 +31,7 @@ from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
 from flywheel.stages.assemble import assemble
+from flywheel.stages.reserve import evaluation_kept_out
 from flywheel.storage.snapshots import Snapshot, Store
 from tests.build import chat, rows
 from tests.pools import published, screened_of, snapshot
@@ -149,6 +150,7 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
                 ),
                 guards,
                 cleared,
+                evaluation_kept_out(put(SET), None),
             ]
         ).sort("metric", "segment")
         for k in kinds

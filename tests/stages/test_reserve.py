@@ -9,9 +9,12 @@ import pytest
 
 from flywheel.errors import SnapshotDamaged
 from flywheel.home import Home
+from flywheel.stages.reserve import KEPT_OUT, RESERVED, evaluation_kept_out
 from flywheel.storage.catalog import Catalog
 from flywheel.storage.frozen import frozen
+from flywheel.storage.snapshots import Store
 from tests.homes import Ran, call, drop
+from tests.pools import snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -96,3 +99,15 @@ def test_a_damaged_file_of_frozen_rows_stops_rather_than_draws_anew(tmp_path: Pa
     with pytest.raises(SnapshotDamaged, match=r"is damaged. Restore it from a backup"):
         frozen(tmp_path, ["a"])
     assert frozen(tmp_path, ["b"]) == {}
+
+
+def test_row_43_training_on_what_is_kept_for_evaluation_is_counted(tmp_path: Path) -> None:
+    store = Store(tmp_path / "snapshots")
+    rows = pl.DataFrame(
+        {"id": ["a", "b>c", "d"], "split": ["train", "train", "validation"], "parents": [["a"], ["b", "x"], ["x"]]}
+    )
+    candidate = snapshot(store, "s", {"rows": rows})
+    kept = pl.DataFrame({"id": ["x", "y"], "set": ["p", "p"]}, schema=KEPT_OUT)
+    reserved = snapshot(store, "reserved", {"rows": RESERVED.to_frame(), "kept_out": kept})
+    assert evaluation_kept_out(candidate, reserved).rows() == [("evaluation_rows", "", 1.0, 3)]
+    assert evaluation_kept_out(candidate, None).rows() == [("evaluation_rows", "", 0.0, 3)]
