@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import polars as pl
 
 from flywheel.edits import EDITS
 from flywheel.kinds import Edit, Redaction
-from flywheel.records import MESSAGE_FIELDS, conform, digests
+from flywheel.records import MESSAGE_FIELDS, conform, digests_in_order
 from flywheel.texts.savings import tokens_saved
 
 EDITS_MADE = pl.Schema(
@@ -82,10 +83,13 @@ def rewrite(rows: pl.DataFrame, edits: Sequence[Edit], secret: bytes) -> tuple[p
     numbered = rows.with_row_index("row")
     old = numbered.join(changed.select("row").unique(), on="row", how="semi")
     fresh = _with_cells(old, changed, texts)
-    sides = fresh.select("messages", "tools").iter_rows()
+    said = fresh["messages"].explode(empty_as_null=False).struct.unnest().select(MESSAGE_FIELDS).rows()
+    ends = fresh["messages"].list.len().cum_sum().to_list()
+    each = (said[first:end] for first, end in pairwise([0, *ends]))
     digested = pl.DataFrame(
-        [digests(messages, tools) for messages, tools in sides],
+        [digests_in_order(messages, tools) for messages, tools in zip(each, fresh["tools"].to_list(), strict=True)],
         schema={c: rows.schema[c] for c in ("digest", "prompt_digest", "reply_digest")},
+        orient="row",
     )
     fresh = fresh.with_columns(digested.get_columns())
     kept = numbered.join(changed.select("row").unique(), on="row", how="anti")

@@ -18,4 +18,11 @@ class TooShort(Filter, frozen=True):
 
     def reject(self) -> pl.Expr:
         calls = ~reply().struct.field("tool_calls").fill_null("[]").is_in(["", "[]", "null"])
-        return (last_reply().str.count_matches(r"[^ \t\r\n]+") < self.min_words) & ~calls
+        return ~_has_words(last_reply(), self.min_words) & ~calls
+
+
+def _has_words(text: pl.Expr, least: int) -> pl.Expr:
+    """Whether a text has so many words. It need not be read further than that, unless they are very many."""
+    if least > 100:
+        return text.str.count_matches(r"[^ \t\r\n]+") >= least
+    return text.str.contains(rf"^[ \t\r\n]*(?:[^ \t\r\n]+[ \t\r\n]+){{{least - 1}}}[^ \t\r\n]")
