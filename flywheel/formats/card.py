@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flywheel import plots
+from flywheel.formats.provenance import fields
 from flywheel.quality.scorecard import scorecard
 
 SIZES = (
@@ -40,6 +41,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _tokens(manifest),
         _origin(manifest, facts),
         _rights(manifest),
+        _provenance(manifest, facts),
         _made(manifest),
         _left_out(facts),
         _cells(manifest),
@@ -176,6 +178,12 @@ def _rights(manifest: Mapping[str, Any]) -> str:
         ["of", "name", "stands under", "verdict", "rows", "why"], rows
     )
     return text + ("\n\nTo be done where it is distributed:\n\n" + "\n".join(demands) if demands else "")
+
+
+def _provenance(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """The fields of the Data Provenance Standards."""
+    rows = [[group, name, _plain(value)] for group, name, value in fields(manifest, facts)]
+    return "## Data provenance\n\n" + _table(["", "field", "value"], rows)
 
 
 def _made(manifest: Mapping[str, Any]) -> str:

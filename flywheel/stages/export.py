@@ -5,6 +5,7 @@
     exports/SET/VERSION/rows.parquet                    every column of every example, and the line it lies on
     exports/SET/VERSION/selection.parquet               of a set with a selection: every example, kept or not, with its score
     exports/SET/VERSION/manifest.json, README.md        what went in, what came out, how
+    exports/SET/VERSION/croissant.json                  the same for dataset tools: Croissant 1.1
     exports/SET/current -> VERSION                      the released version
 
 Everything is written aside, read back, synced and renamed. No file holds the time it was made: the same candidate and
@@ -25,8 +26,10 @@ import polars as pl
 from flywheel.coverage.covered import coverage_of
 from flywheel.errors import FlywheelError, ReleaseRefused
 from flywheel.exports import EXPORTS
-from flywheel.formats.card import card
+from flywheel.formats.card import ABOUT, card
 from flywheel.formats.chat_templates import TemplateInvalid
+from flywheel.formats.croissant import NAME as CROISSANT
+from flywheel.formats.croissant import croissant
 from flywheel.formats.limits import file_remarks
 from flywheel.formats.mask_proof import FAULTS, Proof, prove
 from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
@@ -349,9 +352,8 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         manifest["economics"] = worth(manifest["tokens"], context.serving)
     if (proved := proof(wanted, candidate, context.proof)) is not None:
         manifest["template"] = proved
-    write_synced(
-        folder / "README.md", card(manifest, facts(candidate, context) | {"coverage": context.coverage}).encode()
-    )
+    known = facts(candidate, context) | {"coverage": context.coverage}
+    write_synced(folder / "README.md", card(manifest, known).encode())
     for place, (use, form) in enumerate(formats.items()):
         form.validate_folder(folder if place == 0 else folder / use, written[use].filled)
     manifest["files"] = {
@@ -362,10 +364,19 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         name: {"sha256": file_digest(folder / name)}
         for name in ("README.md", "rows.parquet", *chosen, *(c for w in written.values() for c in w.companions))
     }
+    describe(manifest, known, folder)
     write_synced(
         folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
     )
     return Rendered(manifest, readers, _remarks(formats, written))
+
+
+def describe(manifest: dict[str, Any], known: Mapping[str, Any], folder: Path) -> None:
+    """Write the Croissant description of the files beside it, and name it in the manifest."""
+    columns = pl.scan_parquet(folder / "rows.parquet", glob=False).collect_schema()
+    told = croissant(manifest, known, columns, ABOUT.get(manifest["kind"], ""))
+    write_synced(folder / CROISSANT, orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+    manifest["files"][CROISSANT] = {"sha256": file_digest(folder / CROISSANT)}
 
 
 def format_digest(wanted: SetKind) -> str | None:

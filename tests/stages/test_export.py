@@ -71,7 +71,8 @@ SFT = Sft(name="support_sft", export=("openai", "trl"))
 def test_row_2_every_file_of_a_release(tmp_path):
     made = released(tmp_path, SFT, screened_of(*chats(20)))
     assert sorted(bytes_of(made.path)) == [
-        "README.md", "manifest.json", "rows.parquet", "train.jsonl", "trl/train.jsonl", "trl/validation.jsonl", "validation.jsonl",
+        "README.md",
+        "croissant.json", "manifest.json", "rows.parquet", "train.jsonl", "trl/train.jsonl", "trl/validation.jsonl", "validation.jsonl",
     ]  # fmt: skip
     assert (made.set, made.kind, dict(made.counts), made.fresh) == (
         "support_sft",
