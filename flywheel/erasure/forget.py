@@ -7,6 +7,7 @@ list; then the sets are built anew; `finish` removes every copy, looks at every 
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from flywheel.storage.catalog import Catalog
 from flywheel.storage.snapshots import replace_synced
 
 JOURNAL = "forgetting.json"
+RENAMED = "forgotten"
+"""What a raw file is called that was named after whom is forgotten."""
 ROUNDS = 3
 """How often what is found is removed and looked for again: removing an export, say, leaves a manifest behind."""
 
@@ -82,6 +85,7 @@ def begin(home: Home, planned: Plan) -> None:
         "needles": [list(v) for v in (subject.needles.quoted, subject.needles.ids, subject.needles.texts)],
         "shared": subject.shared,
         "untold": subject.untold,
+        "named_after": sorted(subject.named_after),
         "stock": planned.stock,
     }
     path = home.path / JOURNAL
@@ -96,21 +100,27 @@ def blank(home: Home) -> None:
     if (noted := unfinished(home)) is None:
         return
     add(home.raw.root, noted["names"], home.secret)
-    for digest, numbers in noted["lines"].items():
+    named = set(noted["named_after"])
+    for digest in sorted({*noted["lines"], *named}):
         if (file := home.raw.find(digest)) is not None:
-            _blank_inbox(home, blanking.forget(file, numbers))
+            name = "".join([RENAMED, *Path(file.name).suffixes[-2:]]) if digest in named else None
+            now = blanking.forget(file, noted["lines"].get(digest, ()), name)
+            _blank_inbox(home, now, leave=digest not in named)
 
 
-def _blank_inbox(home: Home, file: RawFile) -> None:
-    """The files of the inbox that were taken as this raw file get its bytes."""
+def _blank_inbox(home: Home, file: RawFile, leave: bool) -> None:
+    """The files of the inbox that were taken as this raw file get its bytes; those named after somebody go."""
     for mark in [m for m, digest in taken(home).items() if digest == file.digest]:
         name, size, changed = mark.rsplit(":", 2)
         dropped = Dropped(home.inbox / name, name, int(size), int(changed))
-        if dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
+        if not leave:
+            dropped.path.unlink(missing_ok=True)
+            remember(home, {}, but=mark)
+        elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
             remember(home, {put_back(dropped, file): file.digest})
 
 
-def finish(home: Home, rebuilt: Mapping[str, Any]) -> dict[str, Any]:
+def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
     """Remove every copy there is, look at every byte of the home, write the receipt and end the erasure. Returns the receipt.
 
     Call while holding the home's lock, after the build. Raises `ErasureUnfinished` where something of them is left that is
@@ -118,7 +128,7 @@ def finish(home: Home, rebuilt: Mapping[str, Any]) -> dict[str, Any]:
     """
     noted = unfinished(home)
     assert noted is not None, "no erasure was begun"
-    sought = Needles(*(tuple(v) for v in noted["needles"]))
+    sought, began = Needles(*(tuple(v) for v in noted["needles"])), time.monotonic()
     home.store.sweep()
     home.raw.sweep()
     emptied = empty_cache(home)
@@ -132,12 +142,13 @@ def finish(home: Home, rebuilt: Mapping[str, Any]) -> dict[str, Any]:
         )
     for file in noted["stock"]["files"]:
         there = home.raw.find(file["file"])
-        file["now"] = there.bytes_digest if there else ""
+        file |= {"now": there.bytes_digest, "name": there.name} if there else {"now": "", "name": RENAMED}
     said = {
         **{k: noted[k] for k in ("kind", "subject", "began")},
         "ended": receipt.now(),
         **noted["stock"],
         "rebuilt": dict(rebuilt),
+        "seconds": {k: round(v, 1) for k, v in {**seconds, "remove_and_search": time.monotonic() - began}.items()},
         "cache_emptied": emptied,
         "left": told(done.found, home.path),
         "proof": {"clean": not done.found, "sought": len(sought), "shared": noted["shared"], "untold": noted["untold"]}
@@ -179,8 +190,11 @@ def _touched(files: list[Path], seen: Mapping[Path, int], again: "list[Path] | t
 
 def carry_out(home: Home, rebuild: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """All steps of an erasure that was begun. `rebuild` builds the home and says what it came to; it takes the lock itself."""
+    began = time.monotonic()
     with home.lock(who="flywheel forget"):
         blank(home)
+    blanked = time.monotonic()
     rebuilt = rebuild()
+    built = time.monotonic()
     with home.lock(wait=60.0, who="flywheel forget"):
-        return finish(home, rebuilt)
+        return finish(home, rebuilt, {"blank": blanked - began, "build": built - blanked})

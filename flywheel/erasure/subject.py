@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from flywheel.erasure.needles import SHORTEST, Needles, pieces, sampled
 from flywheel.erasure.suppression import LINES, lines_meant, meant
 from flywheel.errors import UnknownRow
 from flywheel.logs.identities import pseudonym
-from flywheel.logs.raw import BrokenOff, RawFile, lines
+from flywheel.logs.raw import BrokenOff, RawFile, lines, safe_name
 from flywheel.recipe import Recipe
 from flywheel.signals.person import Person
 from flywheel.sources import SOURCES
@@ -51,6 +51,8 @@ class Subject:
     """Names too short to be looked for in texts."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Lines for each reason."""
+    named_after: frozenset[str] = frozenset()
+    """Digests of raw files whose very name holds theirs."""
 
 
 def find(request: Request, files: Snapshot, raw: Iterable[RawFile], recipe: Recipe, secret: bytes) -> Subject:
@@ -67,11 +69,22 @@ def find(request: Request, files: Snapshot, raw: Iterable[RawFile], recipe: Reci
             "source by its format or by the name or digest of a raw file."
         )
     sought, untold = needles(request, names, tables, found)
+    named = {f.digest: f.name for f in received if request.kind == "user" and bears(f.name, request.value)}
+    sought = replace(sought, ids=(*sought.ids, *sorted(set(named.values()))))
     mentions, again, shared = _elsewhere(received, found, sought)
     names = {**names, "line": names.get("line", frozenset()) | again}
     every = pl.concat([found, mentions]).unique(["file", "line"], keep="first", maintain_order=True)
     counts = Counter(every["by"].to_list())
-    return Subject(request, names, every, sought.without(shared), len(shared), untold, dict(sorted(counts.items())))
+    after = frozenset(named)
+    return Subject(
+        request, names, every, sought.without(shared), len(shared), untold, dict(sorted(counts.items())), after
+    )
+
+
+def bears(file_name: str, name: str) -> bool:
+    """Whether a file is named after somebody, as file names are kept."""
+    told = re.escape(safe_name(name))
+    return len(name) >= SHORTEST and re.search(f"(?<![A-Za-z0-9]){told}(?![A-Za-z0-9])", file_name) is not None
 
 
 # --- names

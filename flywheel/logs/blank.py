@@ -16,21 +16,21 @@ from flywheel.storage.snapshots import file_digest, replace_synced, sync
 NOTES = ("arrival.json", PIECES)
 
 
-def forget(file: RawFile, numbers: Collection[int]) -> RawFile:
-    """Blank these lines of a kept file and note their numbers. Returns the file as it is then.
+def forget(file: RawFile, numbers: Collection[int], name: str | None = None) -> RawFile:
+    """Blank these lines of a kept file and note their numbers; with `name`, call it so from now on. Returns the file as it is then.
 
     The new bytes are written beside the old ones, then the notes are replaced, then the old bytes removed: a crash leaves the
     one or the other, and doing it again ends it.
     """
-    wanted, notes = file.forgotten | set(numbers), file.path.parent / "arrival.json"
-    if wanted != file.forgotten:
+    wanted, notes, name = file.forgotten | set(numbers), file.path.parent / "arrival.json", name or file.name
+    if wanted != file.forgotten or name != file.name:
         facts = json.loads(notes.read_bytes())
         erasures = 1 + facts.get("erasures", 0)
-        path = file.path.with_name(f"{erasures}-{file.name}")
+        path = file.path.with_name(f"{erasures}-{name}")
         write_blanked(file.path, path, wanted)
         path.chmod(0o444)
         (path.parent / PIECES).unlink(missing_ok=True)
-        facts |= {"now": file_digest(path), "size": path.stat().st_size, "stored": path.name}
+        facts |= {"now": file_digest(path), "size": path.stat().st_size, "stored": path.name, "name": name}
         replace_synced(notes, orjson.dumps(facts | {"erasures": erasures, "forgotten": sorted(wanted)}))
     now = received(notes)
     for left in now.path.parent.iterdir():

@@ -117,11 +117,10 @@ def taken(home: Home) -> dict[str, str]:
     return marks if isinstance(marks, dict) else {}
 
 
-def remember(home: Home, marks: Mapping[str, str]) -> None:
-    """Note that these states of files were taken, as which raw file."""
-    replace_synced(
-        _ledger(home), orjson.dumps({**taken(home), **marks}, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
-    )
+def remember(home: Home, marks: Mapping[str, str], but: str = "") -> None:
+    """Note that these states of files were taken, as which raw file, and take the mark `but` off the list."""
+    known = {mark: digest for mark, digest in {**taken(home), **marks}.items() if mark != but}
+    replace_synced(_ledger(home), orjson.dumps(known, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
 
 
 def refused(home: Home) -> list[str]:

@@ -53,7 +53,7 @@ def home_in_use(path: Path) -> Home:
     (home.inbox / "logs" / "packed.jsonl.gz").write_bytes(
         gzip.compress("".join(json.dumps(line) + "\n" for line in packed).encode(), mtime=0)
     )
-    (home.inbox / "logs" / "broken.jsonl").write_text(
+    (home.inbox / "logs" / "broken-subject-7.jsonl").write_text(
         json.dumps(call(46)) + "\n" + '{"user_id": "subject-7", "request": {"messages": \n' + "not theirs\n"
     )
     for file in (home.inbox / "logs").iterdir():
@@ -84,7 +84,11 @@ def before(used):
 
 
 def exports(home: Home) -> set[str]:
-    return {str(p.parent.relative_to(home.exports)) for p in home.exports.glob("*/[!c]*/manifest.json")}
+    return {
+        str(p.parent.relative_to(home.exports))
+        for p in home.exports.glob("*/*/manifest.json")
+        if p.parent.name != "current"
+    }
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,129 @@
+"""Killed at any step, an erasure is ended by the next build; while it is at work, nobody else is."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from flywheel.__main__ import run
+from flywheel.erasure.forget import unfinished
+from flywheel.home import Home
+from tests.erasure.test_forget import TEXT, theirs, traces
+from tests.homes import call, drop, small_home, thumb
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import os, signal, sys, time
+import {module} as place
+whole = place.{name}
+seen = 0
+def now(*args, **kwargs):
+    global seen
+    seen += 1
+    made = whole(*args, **kwargs) if {after} else None
+    if seen == {call}:
+        {then}
+    return made if {after} else whole(*args, **kwargs)
+place.{name} = now
+from flywheel.__main__ import run
+sys.exit(run(["forget", "--user", "subject-7", "--yes", "--home", sys.argv[1]]))
+"""
+DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    home = small_home(tmp_path_factory.mktemp("fault") / "home", calls=12)
+    mine = theirs(41, "subject-7", TEXT, "request-of-seven-1")
+    drop(home, "logs/theirs.jsonl", call(40), mine, call(42))
+    drop(home, "feedback/theirs.jsonl", thumb(40, up=True), thumb(41, up=True) | {"user_id": "subject-7"})
+    assert run(["build", "--home", str(home.path)]) == 0
+    return home.path
+
+
+@pytest.fixture
+def home(base, tmp_path) -> Home:
+    shutil.copytree(base, tmp_path / "home", symlinks=True)
+    return Home(tmp_path / "home")
+
+
+def child(home: Home, module: str, name: str, call: int = 1, after: bool = False, then: str = DIE) -> subprocess.Popen:
+    code = CHILD.format(module=module, name=name, call=call, after=after, then=then)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(home.path)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def ended(home: Home) -> None:
+    """The next build ends the erasure: nothing of them is there, everything else is, and one receipt says so."""
+    assert run(["build", "--home", str(home.path)]) == 0
+    assert unfinished(home) is None
+    assert traces(home.path) == {}
+    assert home.store.head("conversations").count() == 14
+    assert home.store.head("feedback").count() == 7
+    (receipt,) = (home.path / "receipts").glob("*.json")
+    told = json.loads(receipt.read_text())
+    assert told["proof"]["clean"]
+    assert {v["set"] for v in told["versions"]} == {"answers", "verdicts"}
+    assert run(["verify", "--home", str(home.path)]) == 0
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("module", "name", "call", "after"),
+    [
+        ("flywheel.erasure.forget", "add", 1, False),  # noted, nothing done
+        ("flywheel.logs.blank", "replace_synced", 1, False),  # new bytes beside the old ones
+        ("flywheel.logs.blank", "replace_synced", 2, True),  # one file done, of the other the notes
+        ("flywheel.erasure.forget", "put_back", 1, False),  # the raw store done, the inbox not
+        ("flywheel.storage.releasing", "release", 1, False),  # in the middle of the build
+        ("flywheel.erasure.purge", "_snapshot", 2, True),  # one part gone
+        ("flywheel.erasure.receipt", "write", 1, True),  # all but the end
+    ],
+)
+def test_killed_at_a_step_the_next_build_ends_it(home, module, name, call, after):
+    process = child(home, module, name, call, after)
+    assert process.wait(300) == -signal.SIGKILL
+    assert unfinished(home) is not None
+    ended(home)
+
+
+@pytest.mark.fault
+def test_killed_before_it_was_noted_nothing_has_changed(home):
+    process = child(home, "flywheel.erasure.forget", "begin")
+    assert process.wait(300) == -signal.SIGKILL
+    assert unfinished(home) is None
+    assert "raw" in {p.split("/")[0] for p in traces(home.path)}
+    assert home.raw.verify() == []
+
+
+@pytest.mark.fault
+def test_a_build_meanwhile_is_refused(home):
+    process = child(home, "flywheel.erasure.forget", "add", then="time.sleep(600)")
+    try:
+        until = time.monotonic() + 120
+        while unfinished(home) is None and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(2.0)
+        with redirect_stdout(io.StringIO()) as out:
+            code = run(["ingest", str(home.raw.files()[0].path), "--home", str(home.path), "--json"])
+        assert code == 3
+        assert "flywheel forget" in json.loads(out.getvalue())["error"]
+        with redirect_stdout(io.StringIO()) as out:
+            assert run(["build", "--home", str(home.path), "--json"]) == 3
+    finally:
+        process.kill()
+        process.wait()
+    ended(home)
