@@ -17,7 +17,7 @@ import orjson
 
 from flywheel.erasure import receipt
 from flywheel.erasure.needles import Needles
-from flywheel.erasure.purge import empty_cache, purge
+from flywheel.erasure.purge import empty_cache, only_newest, purge, remove_export, scrub_records
 from flywheel.erasure.search import Searched, files_of, search, told
 from flywheel.erasure.subject import Request, Subject, find
 from flywheel.erasure.suppression import add
@@ -134,7 +134,12 @@ def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float])
     emptied = empty_cache(home)
     for path in home.path.glob("catalog.duckdb*"):
         path.unlink()
-    done, left = _purged(home, sought)
+    for version in noted["stock"]["versions"]:
+        remove_export(home.exports / version["set"], version["version"])
+    if len(sought.some()) < len(sought):  # more than can be looked for everywhere
+        only_newest(home)
+        scrub_records(home, sought)
+    done, left = _purged(home, sought.some())
     if left_ours := [p for p in done.found if p not in left]:
         raise ErasureUnfinished(
             f"something of them is still in {', '.join(told({p: set() for p in left_ours}, home.path)[:5])}. Is another program at "
@@ -151,7 +156,13 @@ def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float])
         "seconds": {k: round(v, 1) for k, v in {**seconds, "remove_and_search": time.monotonic() - began}.items()},
         "cache_emptied": emptied,
         "left": told(done.found, home.path),
-        "proof": {"clean": not done.found, "sought": len(sought), "shared": noted["shared"], "untold": noted["untold"]}
+        "proof": {
+            "clean": not done.found,
+            "sought": len(sought.some()),
+            "of": len(sought),
+            "shared": noted["shared"],
+            "untold": noted["untold"],
+        }
         | {k: getattr(done, k) for k in ("files", "size", "unpacked")},
     }
     made = receipt.write(home, said)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from flywheel.audit.verify import dagster_files
 from flywheel.erasure.needles import Needles
 from flywheel.erasure.search import tables_in
 from flywheel.home import Home
@@ -30,7 +31,7 @@ def purge(home: Home, held: Iterable[Path], sought: Needles) -> tuple[set[Path],
         if parts[0] == "snapshots":
             touched.add(_snapshot(home, path))
         elif parts[0] == "exports" and len(parts) > 2:
-            touched.add(_export(home.exports / parts[1], parts[2]))
+            touched.add(remove_export(home.exports / parts[1], parts[2]))
         elif parts[0] == "trial":
             shutil.rmtree(home.path / "trial", ignore_errors=True)
             touched.add(home.path / "trial")
@@ -74,7 +75,27 @@ def _orphans(home: Home) -> set[Path]:
     return gone
 
 
-def _export(folder: Path, version: str) -> Path:
+def only_newest(home: Home) -> None:
+    """Remove every snapshot but the newest of each dataset: of very many rows, each cannot be looked for."""
+    root = home.store.root
+    kept = set()
+    for manifest in root.glob("*/*.json"):
+        if home.store.head_key(manifest.parent.name) == manifest.stem:
+            kept |= {p["key"] for p in json.loads(manifest.read_bytes())["parts"]}
+        else:
+            manifest.unlink()
+    for part in root.glob("parts/*/*"):
+        if part.name not in kept:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def scrub_records(home: Home, sought: Needles) -> None:
+    """Put a word in the place of every name in Dagster's SQLite files."""
+    for file in dagster_files(home):
+        _scrub(file, sought)
+
+
+def remove_export(folder: Path, version: str) -> Path:
     """A released version goes whole; where it was the current one, nothing is released until the next build."""
     link = folder / "current"
     if link.is_symlink() and link.readlink().name == version:

@@ -138,6 +138,11 @@ def readable(receipt: Mapping[str, Any]) -> str:
     ]
     if proof["shared"]:
         lines.append(f"- {proof['shared']:,} pieces of text are others' words, too, and stay in the lines of those.")
+    if proof["sought"] < proof["of"]:
+        lines.append(
+            f"- There were {proof['of']:,} values; those with the smallest hash were searched for, every snapshot but the newest and "
+            "every version that held any of them was removed whole, and Dagster's records were searched for all."
+        )
     if proof["untold"]:
         lines.append(f"- {proof['untold']:,} names are too short to be searched for in texts.")
     lines += ["", "| Raw file (SHA-256 as received) | Name | Lines | SHA-256 now |", "| --- | --- | --- | --- |"]

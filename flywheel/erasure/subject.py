@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from flywheel.erasure.needles import SHORTEST, Needles, pieces, sampled
+from flywheel.erasure.needles import SHORTEST, Needles, pieces
 from flywheel.erasure.suppression import LINES, lines_meant, meant
 from flywheel.errors import UnknownRow
 from flywheel.logs.identities import pseudonym
@@ -71,7 +71,7 @@ def find(request: Request, files: Snapshot, raw: Iterable[RawFile], recipe: Reci
     sought, untold = needles(request, names, tables, found)
     named = {f.digest: f.name for f in received if request.kind == "user" and bears(f.name, request.value)}
     sought = replace(sought, ids=(*sought.ids, *sorted(set(named.values()))))
-    mentions, again, shared = _elsewhere(received, found, sought)
+    mentions, again, shared = _elsewhere(received, found, sought.some())
     names = {**names, "line": names.get("line", frozenset()) | again}
     every = pl.concat([found, mentions]).unique(["file", "line"], keep="first", maintain_order=True)
     counts = Counter(every["by"].to_list())
@@ -178,7 +178,7 @@ def needles(
     long = [v for v in ids if len(v) >= SHORTEST]
     known = tuple(q for q in quoted if len(q) >= SHORTEST)
     short = len(ids) - len(long) + len(quoted) - len(known)
-    return Needles(known, tuple(sampled(long)), tuple(sampled(texts))), short
+    return Needles(known, tuple(sorted(long)), tuple(sorted(texts))), short
 
 
 def _of_lines(table: pl.LazyFrame, found: pl.DataFrame) -> pl.DataFrame:

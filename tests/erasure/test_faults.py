@@ -44,7 +44,8 @@ def base(tmp_path_factory) -> Path:
     home = small_home(tmp_path_factory.mktemp("fault") / "home", calls=12)
     mine = theirs(41, "subject-7", TEXT, "request-of-seven-1")
     drop(home, "logs/theirs.jsonl", call(40), mine, call(42))
-    drop(home, "feedback/theirs.jsonl", thumb(40, up=True), thumb(41, up=True) | {"user_id": "subject-7"})
+    said = {"user_id": "subject-7", "request_id": "request-of-seven-1"}
+    drop(home, "feedback/theirs.jsonl", thumb(40, up=True), thumb(41, up=True) | said)
     assert run(["build", "--home", str(home.path)]) == 0
     return home.path
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from flywheel.erasure.needles import Needles
-from flywheel.erasure.purge import empty_cache, purge
+from flywheel.erasure.purge import empty_cache, only_newest, purge
 from flywheel.erasure.search import files_of, search
 from flywheel.home import Home
 
@@ -97,3 +97,19 @@ def test_vectors_go_because_nobody_can_tell_whose_they_are(home):
     (home.path / "cache" / "embeddings.db").write_bytes(b"x")
     assert empty_cache(home)
     assert not list((home.path / "cache").iterdir())
+
+
+def test_of_very_much_every_snapshot_but_the_newest_goes(home):
+    root = home.store.root
+    for key in ("old", "new"):
+        (root / "parts" / "ab" / f"part-{key}").mkdir(parents=True)
+        (root / "parts" / "ab" / f"part-{key}" / "part.json").write_text("{}")
+    (root / "parts" / "ab" / "part-both").mkdir()
+    (root / "rows").mkdir()
+    for key in ("old", "new"):
+        parts = [{"name": "x", "key": f"part-{key}"}, {"name": "y", "key": "part-both"}]
+        (root / "rows" / f"{key}.json").write_text(json.dumps({"parts": parts}))
+    (root / "rows" / "HEAD").write_text("new")
+    only_newest(home)
+    assert sorted(p.name for p in (root / "parts" / "ab").iterdir()) == ["part-both", "part-new"]
+    assert sorted(p.name for p in (root / "rows").iterdir()) == ["HEAD", "new.json"]
