@@ -50,7 +50,7 @@ def taken_stock(home: Home, subject: Subject) -> dict[str, Any]:
     versions += [
         {"set": e.set, "version": e.version, "examples": n, "released": True, "current": e.current}
         for e in exported(home)
-        if (e.folder / "rows.parquet").exists() and (n := _count(pl.scan_parquet(e.folder / "rows.parquet"), ids))
+        if (n := sum(_count(pl.scan_parquet(f, glob=False), ids) for f in e.folder.rglob("rows.parquet")))
     ]
     listed = {(v["set"], v["version"]): v for v in versions}
     names = {f.digest: f for f in home.raw.files()}

@@ -59,8 +59,9 @@ def plain(finding: Finding) -> dict[str, Any]:
 def release(home: Home, wanted: SetKind) -> Release:
     """Release the newest candidate of a set: gate, files, pointer, and its place in the order of releases.
 
-    `current` moves to it but where the set is promoted by hand, or the version was rolled back from. Raises `ReleaseRefused` with every reason when a blocking check failed, or was not run on this very snapshot with the bounds
-    of today's recipe; the release before it stays.
+    `current` moves to it but where the set is promoted by hand, or the version was rolled back from. Raises `ReleaseRefused`
+    with every reason when a blocking check failed, or was not run on this very snapshot with the bounds of today's recipe; the
+    release before it stays.
     """
     candidate = home.store.head(wanted.name)
     targets = set_targets(wanted)

@@ -35,6 +35,7 @@ from flywheel.stages.export import (
     recover,
     render,
 )
+from flywheel.storage.promotion import pointed_by_build
 from flywheel.storage.releases import remember
 from flywheel.storage.releasing import verdicts
 from flywheel.storage.snapshots import Snapshot, file_digest, write_synced
@@ -71,8 +72,9 @@ def release(home: Home, wanted: Curriculum) -> ReleasedCurriculum:
     fresh = not _stands(folder, asked)
     if fresh:
         placed(home.exports, wanted.name, folder.name, partial(_write, wanted, kinds, made, context, asked))
-    point(folder.parent, folder.name)
-    remember(home, wanted.name, folder.name)
+    if pointed_by_build(home, wanted.name, folder.name, by_hand=False):
+        point(folder.parent, folder.name)
+        remember(home, wanted.name, folder.name)
     return ReleasedCurriculum(folder.name, folder, tuple(made.notes["stages"]), fresh)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.home import Home
+from flywheel.stages.export import ancestry
 from flywheel.storage.promotion import held
 from flywheel.storage.releases import Exported, exported
 from flywheel.storage.results import results
@@ -83,19 +84,22 @@ def _needed(home: Home, stay: Iterable[Exported]) -> set[tuple[str, str]]:
     needed = {(name, key) for name in home.store.names() if (key := home.store.head_key(name))}
     wanted: dict[str, set[str]] = defaultdict(set)
     for e in stay:
-        for name, version in _named(e.folder):
+        for name, version in _named(home, e):
             wanted[name].add(version)
     for name, versions in wanted.items():
         needed |= {(name, m.key) for m in home.store.history(name) if m.version in versions}
     return needed
 
 
-def _named(folder: Path) -> list[tuple[str, str]]:
+def _named(home: Home, export: Exported) -> list[tuple[str, str]]:
     """Every snapshot that a release names: its own, and what it derives from. A manifest that cannot be read is no reason to remove
     what it may need: `flywheel verify` names it first."""
-    told: Mapping[str, Any] = json.loads((folder / "manifest.json").read_bytes())
-    named = [(str(told["set"]), str(told["snapshot"]))]
-    return named + [(str(d["name"]), str(d["version"])) for d in told["derivation"]]
+    told: Mapping[str, Any] = json.loads((export.folder / "manifest.json").read_bytes())
+    own = (export.set, str(told["snapshot"]))
+    if "derivation" in told:
+        return [own, *[(str(d["name"]), str(d["version"])) for d in told["derivation"]]]
+    made = home.store.find(*own)
+    return [own, *[(s.name, s.version) for s in (ancestry(home.store, made) if made else ())]]
 
 
 def _manifests(home: Home) -> list[Path]:

@@ -77,7 +77,7 @@ def ended(home: Home) -> None:
     (receipt,) = (home.path / "receipts").glob("*.json")
     told = json.loads(receipt.read_text())
     assert told["proof"]["clean"]
-    assert {v["set"] for v in told["versions"]} == {"answers", "verdicts"}
+    assert "answers" in {v["set"] for v in told["versions"]}
     assert run(["verify", "--home", str(home.path)]) == 0
 
 
