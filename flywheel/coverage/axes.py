@@ -1,6 +1,6 @@
 """The values that rows have on axes, and how many have each: of a set, and of a window of the logs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -77,9 +77,3 @@ def released(folder: Path) -> pl.DataFrame:
     if not rows.exists():
         return pl.DataFrame(schema={"id": pl.String, "parents": pl.List(pl.String), "origin": pl.String})
     return pl.read_parquet(rows, columns=list(KEY))
-
-
-def shares(counts: Mapping[str, float]) -> dict[str, float]:
-    """The share of each value."""
-    total = sum(counts.values())
-    return {value: n / total for value, n in counts.items()} if total else {}

@@ -1,6 +1,6 @@
 import polars as pl
 
-from flywheel.coverage.axes import counts, of_examples, released, shares, value_of
+from flywheel.coverage.axes import counts, of_examples, released, value_of
 from flywheel.coverage.wanted import Coverage
 
 LOGGED = pl.LazyFrame({"id": ["s:1", "s:2", "s:3"], "language": ["ko", "en", None], "origin": ["logged"] * 3})
@@ -22,11 +22,6 @@ def test_an_example_has_the_values_of_its_conversation_and_its_own_author():
         ("s:3", None, "ai", "synthesized"),
     ]
     assert counts(told, "language") == {"en": 1, "ko": 1}
-
-
-def test_shares_of_nothing_are_none():
-    assert shares({}) == {}
-    assert shares({"a": 3, "b": 1}) == {"a": 0.75, "b": 0.25}
 
 
 def test_nothing_is_released_where_there_is_no_current(tmp_path):

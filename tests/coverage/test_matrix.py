@@ -9,6 +9,8 @@ from flywheel.coverage.targets import measured, of_set
 from flywheel.coverage.wanted import Coverage
 from flywheel.quality.expectations import judge
 from flywheel.quality.measures import MEASURES
+from flywheel.signals.language import Language
+from tests.build import chat
 
 
 def column(**counts):
@@ -111,3 +113,14 @@ def test_a_target_that_is_met_passes_and_one_declared_off_is_not_judged():
         {"language": column(ko=30, en=70)},
     )
     assert [(f.passed, f.severity) for f in findings] == [(True, "error"), (True, "off")]
+
+
+def test_row_128_the_languages_of_a_set_are_those_of_its_texts():
+    korean = [f"user: 주문 번호 {n}번의 배송 상태를 알려 주세요" for n in range(60)]
+    english = [f"user: Please tell me where the parcel number {n} is" for n in range(140)]
+    frames = [chat(said, "assistant: ok", id=f"s:{n:03d}") for n, said in enumerate(korean + english)]
+    values = Language().measure(pl.concat(frames).lazy()).collect()
+    made = matrix(Coverage(show=("language",)), values, {})
+    shares = dict(made.select("value", "share").iter_rows())
+    assert shares["ko"] == pytest.approx(0.30, abs=0.02)
+    assert shares["en"] == pytest.approx(0.70, abs=0.02)

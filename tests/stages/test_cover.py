@@ -153,3 +153,41 @@ def test_row_42_a_topic_that_is_new_in_the_logs(tmp_path):
     assert "0.0% of the set" in verdict.description
     # The set that is released by the same build has the topic, so the next build has nothing to say.
     assert Ran(home).checks["signals", "answers_covers_new_topic_cluster"].passed
+
+
+TYPOS = """
+name = "typed"
+[[filter]]
+use = "matches"
+name = "mistyped"
+column = "typos"
+operator = "is"
+value = "some"
+[[set]]
+name = "clean"
+use = "sft"
+export = ["trl"]
+[set.coverage]
+show = ["language"]
+[set.coverage.usage]
+axes = ["typos"]
+severity = "error"
+confidence = 0
+"""
+
+
+def test_row_30_typos_of_the_logs_that_the_set_lacks(tmp_path):
+    home = small_home(tmp_path / "home", recipe=TYPOS, calls=23)
+    wrong = [call(n) for n in (23, 24)]
+    for line in wrong:
+        said = line["request"]["messages"][0]
+        said["content"] = said["content"].replace("Please explain", "please explian teh words")
+    drop(home, "logs/typos.jsonl", *wrong)
+    verdict = Ran(home).checks["clean", "typos_follows_usage"]
+    assert not verdict.passed
+    assert "some, 0.0% of the set and 8.0% of the usage, short 2 by replacing, 2 by adding" in verdict.description
+    (task,) = home.store.head("clean_coverage").scan("plan").filter(pl.col("value") == "some").collect().to_dicts()
+    assert (task["way"], task["rows"]) == ("perturb.typo", 2)
+    assert task["seeds"]
+    told = home.store.head("clean_coverage").scan().filter(pl.col("why") == "shown").collect()
+    assert told.select("axis", "value", "rows").rows() == [("language", "en", 23)]
