@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from checks.shape import bounds, judged
-from flywheel.quality import measures, traits
+from flywheel.quality import measures, traits, unlearned
 from flywheel.recipe import Recipe
 
 
@@ -20,6 +20,7 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
                         h.store.head("screened"), h.store.head("conversations"), recipe.redactions, recipe.policy
                     ),
                     traits.measured(recipe.trait, h.store, "screened"),
+                    unlearned.measured(recipe.behaviour, h.store.head("screened")),
                 ]
             ),
         ),

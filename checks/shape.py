@@ -10,6 +10,7 @@ from assets.resources import HomeResource, sentences
 from flywheel.coverage.targets import of_drift
 from flywheel.quality.expectations import Finding, judge
 from flywheel.quality.targets import Target, wanted
+from flywheel.quality.unlearned import target
 from flywheel.recipe import Recipe
 from flywheel.storage.releasing import keep_verdicts
 
@@ -38,10 +39,11 @@ def judged(
 
 
 def bounds(recipe: Recipe, asset: str) -> list[Target]:
-    """The targets of an asset that is not a set, the recipe's own traits of it, and what its sets want of new logs."""
+    """The targets of an asset that is not a set, the recipe's own traits and behaviours of it, and what its sets want of new logs."""
     traits = [t.target for t in recipe.trait if t.of == asset]
+    unlearned = [target(b) for b in recipe.behaviour if asset == "screened"]
     drift = [t for s in recipe.sets if asset == "signals" for t in of_drift(s.name, s.coverage)]
-    return [*wanted(asset, recipe.check.get(asset, {})), *traits, *drift]
+    return [*wanted(asset, recipe.check.get(asset, {})), *traits, *unlearned, *drift]
 
 
 def spec(asset: str, target: Target) -> dg.AssetCheckSpec:

@@ -21,6 +21,7 @@ from flywheel.edits import EDITS, AnyEdit
 from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
+from flywheel.filters.behaviour import Behaviour
 from flywheel.formats.chat_templates import ENDS
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
@@ -82,6 +83,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Signals with other parameters than the default, and those measured only on request; every other one is measured in any case."""
     edit: tuple[AnyEdit, ...] = ()
     filter: tuple[AnyFilter, ...] = ()
+    behaviour: tuple[Behaviour, ...] = ()
+    """Behaviours to be unlearned: named rules whose matches are left out, each a check, and counter-examples asked for."""
     trait: tuple[Trait, ...] = ()
     """Traits of one's own, each a check."""
     set: tuple[AnySet, ...] = ()
@@ -100,7 +103,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     def signals(self) -> tuple[Signal, ...]:
         """Every signal that is measured, with the recipe's parameters where it names some."""
         named = {s.use: s for s in self.signal}
-        read = {column for op in self.filter for column in op.needs}
+        read = {column for op in (*self.filter, *self.behaviour) for column in op.needs}
         read |= {column for trait in self.trait for column in trait.where.reads}
         read |= {axis for wanted in self.set for axis in (*wanted.mix, *wanted.follow, *wanted.coverage.read)}
         read |= {column for wanted in self.curriculum for column in wanted.columns}
@@ -134,7 +137,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     @property
     def filters(self) -> tuple[Filter, ...]:
         """The filters, those of the policy too; their order does not matter, all are evaluated."""
-        return (*self.filter, *of_policy(self.policy))
+        return (*self.filter, *self.behaviour, *of_policy(self.policy))
 
     @property
     def sets(self) -> tuple[SetKind, ...]:
@@ -254,6 +257,10 @@ def _faults(recipe: Recipe) -> list[str]:
         for column in op.needs:
             if column not in alone:
                 faults.append(f'filter.{i}.{op.use} needs the column "{column}", {_nobody_gives(column, alone)}')
+    for i, rule in enumerate(recipe.behaviour):
+        for column in rule.needs:
+            if column not in alone:
+                faults.append(f'behaviour.{i}.{rule.name} needs the column "{column}", {_nobody_gives(column, alone)}')
     faults += [f"edit.{i}.{op.use}: {why}" for i, op in enumerate(recipe.edit) if (why := op.absent())]
     faults += _trait_faults(recipe, alone)
     faults += _benchmark_faults(recipe)

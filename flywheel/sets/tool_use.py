@@ -45,7 +45,7 @@ class ToolUse(SetKind):
     """Of several trajectories of one task, the shortest one or all of them."""
     task: str | None = None
     """Where the name of the task stands in the metadata of a call: a key, or a path with dots. Without it, trajectories that answer
-    the very same prompt with the same tools are of one task."""
+    the very same prompt with the same tools are of one task. Of a named task every call of the conversation counts."""
     verified: str | None = None
     """Where the metadata says how it ended, such as `reward`: true, or a number of at least 1, is a success; anything else is
     left out as UNVERIFIED. Without it, a trajectory that keeps to the tools' schemas counts as verified."""
@@ -103,8 +103,9 @@ class ToolUse(SetKind):
         task = f"task {found_at(row['metadata'], self.task)}" if self.task else message_digest(prompt, row["tools"])
         if task == "task None":
             return None, ()
-        calls = sum(len(_ids(m["tool_calls"])) for m in completion)
-        return task, (calls, sum(len(m["content"] or "") + len(m["tool_calls"] or "") for m in completion))
+        path = [*prompt, *completion] if self.task else completion  # a named task is all that was done for it
+        calls = sum(len(_ids(m["tool_calls"])) for m in path)
+        return task, (calls, sum(len(m["content"] or "") + len(m["tool_calls"] or "") for m in path))
 
 
 def _succeeded(outcome: str | None) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from flywheel.choices.split import components
+from flywheel.filters.behaviour import BEHAVIOURS, Behaviour, observed, together
 from flywheel.kinds import Edit, Filter, Redaction, Signal
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
@@ -45,7 +46,7 @@ def screen(
     policy: Policy = NO_POLICY,
 ) -> Dataset:
     """The dataset "screened": per day `rows` (SCREENED), `rejected` (REJECTED, with every reason), `edits` (EDITS_MADE) and
-    `residue` (RESIDUE: what redactions still find in the rows kept).
+    `residue` (RESIDUE: what redactions still find in the rows kept); with behaviours to be unlearned also `behaviours`.
 
     Filters see what was measured of a row alone, never what compares rows: so a day's verdicts stand when other days change.
     The policy's fields go first; its age is counted back from the newest day.
@@ -65,7 +66,8 @@ def screen(
 
     return Dataset(
         name="screened",
-        schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE, "residue": RESIDUE},
+        schemas={"rows": SCREENED, "rejected": REJECTED, "edits": EDITS_MADE, "residue": RESIDUE}
+        | ({"behaviours": BEHAVIOURS} if behaviours_in(filters) else {}),
         parts=[part(day) for day in conversations.parts],
         derivation=Derivation(
             operation="screen",
@@ -95,7 +97,14 @@ def _screen_day(
     some = [_screened(few, beside, edits, filters, redactions, secret, policy, reasons) for few in slices]
     tables = {table: pl.concat([tables[table] for tables in some]) for table in some[0]}
     left = tables["residue"].group_by("label", maintain_order=True).agg(pl.col("count").sum())
-    return {**tables, "rows": tables["rows"].sort("id"), "rejected": tables["rejected"].sort("id"), "residue": left}
+    seen = {"behaviours": together(tables["behaviours"])} if "behaviours" in tables else {}
+    return {
+        **tables,
+        **seen,
+        "rows": tables["rows"].sort("id"),
+        "rejected": tables["rejected"].sort("id"),
+        "residue": left,
+    }
 
 
 def _screened(
@@ -122,7 +131,12 @@ def _screened(
         "rejected": conform(no, REJECTED),
         "edits": made,
         "residue": residue(yes, redactions),
-    }
+    } | ({"behaviours": observed(judged, rules)} if (rules := behaviours_in(filters)) else {})
+
+
+def behaviours_in(filters: Sequence[Filter]) -> list[Behaviour]:
+    """The filters that are behaviours to be unlearned."""
+    return [f for f in filters if isinstance(f, Behaviour)]
 
 
 def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:

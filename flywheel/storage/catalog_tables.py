@@ -10,6 +10,7 @@ from flywheel.choices.oversampling import COPIES
 from flywheel.choices.selection import SELECTION
 from flywheel.coverage.acquisition import ACQUISITION
 from flywheel.coverage.matrix import MATRIX
+from flywheel.filters.behaviour import BEHAVIOURS
 from flywheel.labels import COMPARISONS, LABELS, LEDGER
 from flywheel.logs.reader import FILES
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM
@@ -176,6 +177,13 @@ COPIED = (
     ),
     Copied(
         "edits", "screened", "edits", EDITS_MADE, "Each rewriting of a text: which edit, in which message, how often."
+    ),
+    Copied(
+        "behaviours",
+        "screened",
+        "behaviours",
+        BEHAVIOURS,
+        "Behaviours to be unlearned: of each day, the rows a rule is about, those left out for it, and plain ones to imitate.",
     ),
     Copied(
         "curated", "curated", "rows", POOL, "The pool that sets are made from: the best of each group of duplicates."
