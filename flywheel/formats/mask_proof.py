@@ -37,7 +37,7 @@ FAULTS = {
     "END_OF_TURN_IS_NO_TOKEN": "the tokenizer does not know the end of turn as one token: template and tokenizer are of two models",
     "OTHER_TEXT_LEARNED": "what is learned is not the assistant's reply: put the tags around its text, its calls and its end of turn",
     "REASONING_NOT_LEARNED": "the template shows no reasoning, and the reply has some: use one that shows reasoning_content",
-    "TOKEN_OVER_EDGE": "a token reaches over the edge of a reply: put a special token or a newline before it",
+    "TOKEN_OVER_EDGE": "a token reaches over the edge of a reply: add the edit trim_whitespace, or put a special token before the reply",
     "SPECIAL_TOKEN_IN_TEXT": "a message holds a special token of the tokenizer as text: add the edit strip_template_tokens",
     REFUSED: "the template refuses the messages",
     UNUSABLE: "template or tokenizer cannot be used",
