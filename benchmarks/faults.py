@@ -226,10 +226,11 @@ def two_builds_at_once(ground: Ground, n: int) -> list[str]:
     home = _ingested(ground)
     lines = [command("build", home=home), command("build", home=home), command("ingest", ground.more, home=home)]
     children = [
-        subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for line in lines
+        subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in lines
     ]
-    codes = [child.wait() for child in children]
-    strange = [f"a command ends with {code}" for code in codes if code not in (0, 3)]
+    said = [" ".join(child.communicate()[0].split())[-600:] for child in children]
+    codes = [child.returncode for child in children]
+    strange = [f"command {n} ends with {c}: {said[n]}" for n, c in enumerate(codes) if c not in (0, 3)]
     return strange + ([] if 0 in codes[:2] else ["no build went through"]) + ground.faults(home)
 
 

@@ -14,6 +14,9 @@ from flywheel.audit.verify import dagster_files
 from flywheel.erasure.needles import Needles
 from flywheel.erasure.search import tables_in
 from flywheel.home import Home
+from flywheel.records import canonical
+from flywheel.storage.frozen import FROZEN
+from flywheel.storage.snapshots import replace_synced
 
 PUT_IN_PLACE = "forgotten"
 """What Dagster's records say where a name stood."""
@@ -32,6 +35,9 @@ def purge(home: Home, held: Iterable[Path], sought: Needles) -> tuple[set[Path],
             touched.add(_snapshot(home, path))
         elif parts[0] == "exports" and len(parts) > 2:
             touched.add(remove_export(home.exports / parts[1], parts[2]))
+        elif parts[0] == FROZEN:
+            _thaw(path, sought)
+            touched.add(path)
         elif parts[0] == "trial":
             shutil.rmtree(home.path / "trial", ignore_errors=True)
             touched.add(home.path / "trial")
@@ -48,6 +54,16 @@ def purge(home: Home, held: Iterable[Path], sought: Needles) -> tuple[set[Path],
             left.append(path)
     touched |= _orphans(home)
     return touched, left
+
+
+def _thaw(path: Path, sought: Needles) -> None:
+    """Take rows out of a frozen pilot; the others stay frozen."""
+    body = json.loads(path.read_bytes())
+    for side in ("pilot", "evaluation", "kept_out"):
+        ids = pl.Series(body[side], dtype=pl.String)
+        gone = {at for at, _ in sought.rows_of(ids)}
+        body[side] = [id for at, id in enumerate(ids) if at not in gone]
+    replace_synced(path, canonical(body))
 
 
 def _snapshot(home: Home, path: Path) -> Path:

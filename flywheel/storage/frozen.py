@@ -12,6 +12,8 @@ from flywheel.errors import SnapshotDamaged
 from flywheel.records import canonical
 from flywheel.storage.snapshots import Snapshot, replace_synced
 
+FROZEN = "frozen"
+"""The folder of a home."""
 Frozen = Mapping[str, Any]
 """`pilot` and `evaluation` (ids of examples), `kept_out` (ids of conversations), `seed`, `by`."""
 
@@ -20,7 +22,7 @@ def frozen(home: Path, names: Iterable[str]) -> dict[str, Frozen]:
     """What is frozen of these sets. Raises `SnapshotDamaged` where a file cannot be read: drawing anew would train on the twin."""
     found: dict[str, Frozen] = {}
     for name in names:
-        path = home / "frozen" / f"{name}.json"
+        path = home / FROZEN / f"{name}.json"
         if path.exists():
             try:
                 body = json.loads(path.read_bytes())
@@ -34,7 +36,7 @@ def frozen(home: Path, names: Iterable[str]) -> dict[str, Frozen]:
 
 def freeze(home: Path, name: str, reserved: Snapshot, seed: int, by: Iterable[str]) -> bool:
     """Write down the rows of a pilot, once. Whether it was not frozen before."""
-    path = home / "frozen" / f"{name}.json"
+    path = home / FROZEN / f"{name}.json"
     if path.exists():
         return False
     rows = reserved.scan().filter(set=name).select("id", "side").sort("id").collect()

@@ -9,6 +9,7 @@ from flywheel.erasure.needles import Needles
 from flywheel.erasure.purge import empty_cache, only_newest, purge
 from flywheel.erasure.search import files_of, search
 from flywheel.home import Home
+from flywheel.storage.frozen import frozen
 
 SOUGHT = Needles(quoted=("subject-7",), ids=("req_12",), texts=("the heron waits beside the green lock",))
 
@@ -113,3 +114,22 @@ def test_of_very_much_every_snapshot_but_the_newest_goes(home):
     only_newest(home)
     assert sorted(p.name for p in (root / "parts" / "ab").iterdir()) == ["part-both", "part-new"]
     assert sorted(p.name for p in (root / "rows").iterdir()) == ["HEAD", "new.json"]
+
+
+def test_a_frozen_pilot_loses_their_rows_and_keeps_the_others(home):
+    body = {
+        "pilot": ["openai_chat:req_12", "openai_chat:req_120"],
+        "evaluation": ["openai_chat:req_3"],
+        "kept_out": ["openai_chat:req_12"],
+        "seed": 7,
+        "by": ["language"],
+    }
+    path = home.path / "frozen" / "pilot.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(body))
+    assert path in held(home)
+    touched, left = purge(home, held(home), SOUGHT)
+    assert (touched, left) == ({path}, [])
+    assert held(home) == {}
+    kept = frozen(home.path, ["pilot"])["pilot"]
+    assert (kept["pilot"], kept["evaluation"], kept["kept_out"]) == (["openai_chat:req_120"], ["openai_chat:req_3"], [])
