@@ -25,6 +25,7 @@ import dagster as dg
 from dagster._grpc.client import DagsterGrpcClient
 from dagster_shared.error import SerializableErrorInfo
 
+from assets.events import warned
 from assets.resources import bury
 from flywheel.errors import FlywheelError, HomeBusy
 from flywheel.home import Home
@@ -154,7 +155,7 @@ def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dict[str, Any
 
 @contextmanager
 def narrated(instance: dg.DagsterInstance, run_id: str, progress: Progress | None) -> Iterator[None]:
-    """Tell `progress` of each step as it starts and ends, from Dagster's own event log."""
+    """Tell `progress` of each step as it starts and fails, and of what the run warned of, from Dagster's own event log."""
     if progress is None:
         yield
         return
@@ -168,6 +169,8 @@ def narrated(instance: dg.DagsterInstance, run_id: str, progress: Progress | Non
             cursor = page.cursor
             for record in page.records:
                 event = record.event_log_entry.dagster_event
+                if event is not None and warned(event):
+                    progress(event.message or "")
                 if event is not None and event.event_type in (
                     dg.DagsterEventType.STEP_START,
                     dg.DagsterEventType.STEP_FAILURE,

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 from pydantic import PrivateAttr
 
+from assets.events import Telling
 from flywheel.erasure.forget import blank
 from flywheel.errors import FlywheelError
 from flywheel.home import Home, chosen_home, disk_errors
@@ -46,10 +47,12 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HomeResource"]:
-        """Hold the home's lock during the run, and clear away what a killed run left."""
+        """Hold the home's lock during the run, clear away what a killed run left, and tell at the end what this one did."""
         with ExitStack() as held:
             with sentences():
                 self._home = Home.open(self.path or None)
+                telling = Telling(context, self._home)
+                held.callback(telling.send)
                 if context.run is None or context.run.job_name != "check":
                     refuse_untried(self._home, self._home.recipe())
                 held.enter_context(self._home.lock(self.wait, "flywheel build"))
@@ -57,6 +60,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._home.store.sweep()
             self._home.raw.sweep()
             bury(context.instance, keep=context.run_id)
+            held.callback(telling.keep)
             yield self
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
+from flywheel.audit.openlineage import OpenLineage
 from flywheel.choices.active import BATCHES, AnyBatch, Batch
 from flywheel.choices.curriculum import Curriculum
 from flywheel.choices.selection import SELECTIONS
@@ -96,6 +97,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Sets in ordered stages."""
     serving: Serving | None = None
     """What is served and what that costs, for what a set with shorter prompts saves."""
+    openlineage: OpenLineage | None = Field(default=None, exclude=True)
+    """Where run events are sent, beside the file in the home. No part of the digest: no dataset is another for it."""
     check: dict[str, dict[str, Threshold]] = {}
     """asset -> check -> bound, for the checks that are not of one set."""
 
@@ -173,7 +176,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def digest(self) -> str:
-        """Hash of everything the recipe says."""
+        """Hash of everything the recipe says of data."""
         return short_hash(canonical(self.model_dump(mode="json")))
 
 

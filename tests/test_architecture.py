@@ -28,7 +28,8 @@ DOORS = {
     "socket": {"assets/launch.py", "flywheel/audit/doctor.py"},
     "requests": set(),
     "httpx": set(),
-    "urllib.request": {"flywheel/audit/doctor.py"},  # asks 127.0.0.1 whether the UI is running
+    # doctor.py asks 127.0.0.1 whether the UI is running; emission.py sends lineage events where the recipe names an endpoint.
+    "urllib.request": {"flywheel/audit/doctor.py", "flywheel/audit/emission.py"},
     "http.client": set(),
     "random": set(),
 }

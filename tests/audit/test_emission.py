@@ -1,0 +1,129 @@
+"""The file of events and the endpoint: real files, a real server on the loopback."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel.audit import emission
+from flywheel.audit.emission import FILE, keep, send
+from flywheel.audit.openlineage import OpenLineage
+from flywheel.home import Home
+
+EVENTS = [{"eventType": "START", "n": n} for n in range(3)]
+
+
+class Endpoint:
+    """What came to a server, and its address."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self.came: list[tuple[str, dict[str, str], Any]] = []
+
+    @property
+    def sink(self) -> OpenLineage:
+        return OpenLineage(endpoint=f"http://127.0.0.1:{self.server.server_port}/api/v1/lineage")
+
+
+@contextmanager
+def serving(answer: int = 201, to: str = "", silent: threading.Event | None = None) -> Iterator[Endpoint]:
+    """A server that takes events and answers each with this status; `to`: where it redirects; `silent`: says nothing until then."""
+
+    class Takes(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            endpoint.came.append((self.path, dict(self.headers), json.loads(body)))
+            if silent is not None:
+                silent.wait(10)
+            self.send_response(answer)
+            if to:
+                self.send_header("Location", to)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Takes)
+    endpoint = Endpoint(server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield endpoint
+    finally:
+        if silent is not None:
+            silent.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_events_are_added_and_a_torn_line_goes_first(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    keep(home, EVENTS[:1])
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"eventType": "STA' + b"x" * 70_000)
+    keep(home, EVENTS[1:])
+    assert [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()] == EVENTS
+
+
+def test_a_file_of_one_torn_line_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "lineage").mkdir()
+    (tmp_path / FILE).write_bytes(b"{")
+    keep(Home(tmp_path), EVENTS)
+    assert (tmp_path / FILE).read_text().count("\n") == 3
+
+
+def test_each_event_is_one_post_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAGE_KEY", "s3cret")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # no way to this machine itself
+    with serving() as endpoint:
+        assert send(endpoint.sink.model_copy(update={"key": "LINEAGE_KEY"}), EVENTS) is None
+    assert [body for _, _, body in endpoint.came] == EVENTS
+    path, headers, _ = endpoint.came[0]
+    assert (path, headers["Content-Type"], headers["Authorization"]) == (
+        "/api/v1/lineage", "application/json", "Bearer s3cret",
+    )  # fmt: skip
+
+
+def test_without_its_key_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINEAGE_KEY", raising=False)
+    with serving() as endpoint:
+        said = send(endpoint.sink.model_copy(update={"key": "LINEAGE_KEY"}), EVENTS)
+    assert said is not None
+    assert "LINEAGE_KEY is not set" in said
+    assert endpoint.came == []
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with serving() as elsewhere, serving(answer=307, to=elsewhere.sink.endpoint) as endpoint:
+        said = send(endpoint.sink, EVENTS)
+    assert said is not None
+    assert "3 of 3 lineage events were not sent" in said
+    assert "it answered 307" in said
+    assert len(endpoint.came) == 1
+    assert elsewhere.came == []
+
+
+@pytest.mark.parametrize("answer", [400, 503])
+def test_a_refusal_ends_it_in_a_sentence(answer: int) -> None:
+    with serving(answer=answer) as endpoint:
+        said = send(endpoint.sink, EVENTS)
+    assert said == (
+        f"3 of 3 lineage events were not sent to {endpoint.sink.endpoint}: it answered {answer}. The build is not affected; "
+        f"all of them are in {FILE} of the home."
+    )
+
+
+def test_a_silent_endpoint_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emission, "TIMEOUT", 0.2)
+    with serving(silent=threading.Event()) as endpoint:
+        said = send(endpoint.sink, EVENTS)
+    assert said is not None
+    assert "it did not answer in time" in said
+    assert len(endpoint.came) == 1
+    assert "cannot be reached (ConnectionRefusedError)" in str(send(endpoint.sink, EVENTS))
