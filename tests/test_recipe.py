@@ -58,7 +58,7 @@ FAULTS = [
     ('name = "a"\nseed = "x"', "seed: found 'x'; expected a whole number."),
     (
         'name = "a"\nfilters = 1',
-        'filters: there is no "filters" here. Did you mean "filter"? Allowed: build, check, curate,',
+        'filters: there is no "filters" here. Did you mean "filter"? Allowed: behaviour, build, check, curate,',
     ),
     # tables of settings
     ('name = "a"\nfeedback = 3', "feedback: found 3; expected a table."),
@@ -194,7 +194,7 @@ FAULTS = [
     ),
     (
         'name = "a"\n[check.set.no_row_vanished]\nmax = 1',
-        "check.set: bounds for sets belong to each set; write [set.check.NAME]",
+        "check.set: bounds for it belong to each set; write [set.check.NAME]",
     ),
     (
         'name = "a"\n[check.conversations.ids_are_uniqe]\nmax = 1',
