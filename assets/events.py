@@ -30,11 +30,18 @@ class Telling:
     context: dg.InitResourceContext
     home: Home
     told: list[dict[str, Any]] = field(default_factory=list)
+    over: bool = field(init=False)
+    """Whether the run had ended before: Dagster sets up resources again for who asks for its outputs, and nothing runs then."""
+
+    def __post_init__(self) -> None:
+        run, instance = self.context.run, self.context.instance
+        known = instance.get_run_by_id(run.run_id) if run is not None and instance is not None else None
+        self.over = known is None or known.is_finished
 
     def keep(self) -> None:
         """Write down what the run did, while the home is held. A trial is a rehearsal: it tells nobody."""
         run, instance = self.context.run, self.context.instance
-        if run is None or instance is None or size_of(self.home.path) is not None:
+        if self.over or run is None or instance is None or size_of(self.home.path) is not None:
             return
         with self.never_failing():
             steps = ran(self.home, instance, run.run_id)

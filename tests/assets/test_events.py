@@ -5,12 +5,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from assets import launch
+from assets.definitions import definitions
 from flywheel.audit.emission import FILE
 from flywheel.errors import FlywheelError
-from flywheel.home import Home
+from flywheel.home import Home, chosen_home
 from tests.audit.test_emission import serving
 from tests.audit.test_openlineage import complaints
 from tests.homes import RECIPE, small_home
@@ -75,6 +77,23 @@ def test_row_117_a_build_is_told_as_openlineage_events(tmp_path: Path, monkeypat
     assert ends["build.conversations"]["eventType"] == "COMPLETE"
     assert "private words" not in json.dumps(again)
     assert ends["build"]["run"]["runId"] == failed["run_id"]
+
+
+def test_a_run_of_dagster_itself_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the UI and the daemon run it, and with its outputs asked for, which sets the resources up a second time."""
+    home = small_home(tmp_path / "home")
+    monkeypatch.setenv("FLYWHEEL_HOME", str(home.path))
+    runnable = dg.reconstructable(job_of_the_home)
+    with launch.instance_of(home) as instance:
+        done = dg.execute_job(runnable, instance, asset_selection=[dg.AssetKey("raw_files")])
+        with done:
+            assert done.success
+    ended = [e["job"]["name"] for e in told(home) if e["eventType"] == "COMPLETE"]
+    assert ended == ["build.raw_files", "build.raw_files_checks", "build"]
+
+
+def job_of_the_home() -> dg.JobDefinition:
+    return definitions(chosen_home(), wait=5.0).resolve_job_def("build")
 
 
 def broken(*_: object) -> None:
