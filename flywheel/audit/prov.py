@@ -1,6 +1,11 @@
-"""W3C PROV-JSON of one row: entities are raw lines, rows and examples; activities the stages; agents the people and models."""
+"""W3C PROV-JSON of one row: entities are raw lines, rows and examples; activities the stages; agents the people and models.
 
-from collections.abc import Mapping
+And of one released version of a set: entities are raw files, snapshots, the release and its files; activities the stages with
+their steps; agents flywheel and the models whose terms were looked at.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Fact = Mapping[str, Any]
@@ -45,3 +50,57 @@ def of_row(story: Fact) -> dict[str, Any]:
     told = {"entity": entities, "activity": activities, "agent": agents}
     relations = {"wasDerivedFrom": derived, "wasAttributedTo": attributed, "wasGeneratedBy": generated}
     return {"prefix": PREFIX, **told, **{k: v for k, v in relations.items() if v}}
+
+
+def of_release(manifest: Fact) -> dict[str, Any]:
+    """The document of one released version, from its manifest alone; what it names more than once is there once."""
+    us = f"flywheel:engine/{manifest['engine']}"
+    release = f"flywheel:release/{manifest['set']}/{manifest['version']}"
+    entities: dict[str, Fact] = {f"sha256:{digest}": {"prov:type": "raw file"} for digest in manifest["raw_files"]}
+    activities: dict[str, Fact] = {}
+    agents: dict[str, Fact] = {us: {"prov:type": _typed("prov:SoftwareAgent")}}
+    told: dict[str, list[Fact]] = {}
+
+    def relate(relation: str, **ends: str | int) -> None:
+        told.setdefault(relation, []).append({name.replace("__", ":"): end for name, end in ends.items()})
+
+    def snapshot(ref: Fact) -> str:
+        if ref["name"].startswith("raw:"):
+            entities.setdefault(file := f"sha256:{ref['version']}", {"prov:type": "raw file"})
+            return file
+        name = f"flywheel:snapshot/{ref['name']}/{ref['version']}"
+        entities.setdefault(name, {"prov:type": "snapshot", "flywheel:name": ref["name"]})
+        return name
+
+    def stage(name: str, made: str, used: Sequence[str], **said: Any) -> None:
+        activities[name] = {"prov:type": "stage", **{f"flywheel:{k}": v for k, v in said.items() if v}}
+        relate("wasAssociatedWith", prov__activity=name, prov__agent=us)
+        relate("wasGeneratedBy", prov__entity=made, prov__activity=name)
+        for entity in used:
+            relate("used", prov__activity=name, prov__entity=entity)
+            relate("wasDerivedFrom", prov__generatedEntity=made, prov__usedEntity=entity, prov__activity=name)
+
+    for step in manifest["derivation"]:
+        steps = [json.dumps(s, ensure_ascii=False, sort_keys=True) for s in step["steps"]]
+        used = [snapshot(ref) for ref in step["inputs"]]
+        done = f"flywheel:stage/{step['name']}/{step['version']}"
+        stage(done, snapshot(step), used, operation=step["operation"], step=steps, watermark=step["watermark"])
+    entities[release] = {"prov:type": _typed("prov:Collection"), "flywheel:recipe": manifest["recipe"]["digest"]}
+    candidate = snapshot({"name": manifest["set"], "version": manifest["snapshot"]})
+    stage(f"flywheel:stage/export/{manifest['set']}/{manifest['version']}", release, [candidate])
+    for name, file in sorted(manifest["files"].items()):
+        entities.setdefault(f"sha256:{file['sha256']}", {"prov:type": "file", "flywheel:name": name})
+        relate("hadMember", prov__collection=release, prov__entity=f"sha256:{file['sha256']}")
+    models = [row for row in (manifest.get("rights") or {}).get("table", ()) if row["subject"] == "teacher"]
+    for number, row in enumerate(models, 1):
+        agents[f"flywheel:model/{number}"] = {"prov:type": "model", "flywheel:name": row["name"]}
+        relate(
+            "wasAttributedTo", prov__entity=release, prov__agent=f"flywheel:model/{number}", flywheel__rows=row["rows"]
+        )
+    relations = {k: {f"_:{k}{n}": r for n, r in enumerate(rows, 1)} for k, rows in sorted(told.items())}
+    return {"prefix": PREFIX, "entity": entities, "activity": activities, "agent": agents, **relations}
+
+
+def _typed(name: str) -> Fact:
+    """A type of PROV's own: a qualified name, not a string."""
+    return {"$": name, "type": "xsd:QName"}

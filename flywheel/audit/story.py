@@ -27,6 +27,20 @@ OF = {
 }
 
 
+def release_story(found: Fact) -> RenderableType:
+    """A released version: every stage behind it, nearest first, and what it stands on."""
+    text = Text()
+    text.append(f"{plain(found['set'])} {found['version']}", style="bold")
+    text.append(f"  ({found['path']})\n")
+    text.append("\nMade by\n", style="bold")
+    for s in found["stages"]:
+        text.append(f"  {plain(s['name']):<16} {s['version'][:12]}  ", style="cyan")
+        text.append(f"{s['operation']} of {', '.join(s['inputs']) or 'nothing'}\n")
+        text.append(f"    {plain(', '.join(s['steps'])) or 'no operator'}\n", style="dim")
+    text.append(f"\nStands on {found['raw_files']:,} raw files; it has {found['files']:,} files.\n")
+    return text
+
+
 def trace_story(found: Fact) -> RenderableType:
     """Where something went: counts of all of it, then the rows that are listed."""
     counts = found["counts"]
