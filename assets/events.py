@@ -111,7 +111,9 @@ def step_of(home: Home, key: str, entries: list[Any]) -> Ran:
 def output(home: Home, name: str, tags: dict[str, str]) -> Data:
     """What a step made: a snapshot, with its columns, rows and cause; or files derived from one, with their version."""
     version = tags.get(VERSION)
-    there = home.store.find(name, version) if version and home.store.head_key(name) else None
+    there = home.store.head(name) if version and home.store.head_key(name) else None
+    if there is not None and version and there.version != version:  # only then are all manifests read
+        there = home.store.find(name, version)
     return of_snapshot(home, there) if there else Data(name, version)
 
 
