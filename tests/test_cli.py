@@ -41,6 +41,10 @@ COMMANDS = (
     "gc",
     "verify",
     "rights",
+    "advise",
+    "budget",
+    "economics",
+    "gaps",
 )
 
 

@@ -25,6 +25,7 @@ from tests.pools import label, labels_of
 SECRET = b"s" * 32
 GIVEN = {
     "matches": {"name": "newer_models", "column": "model", "operator": "contains", "value": "mini"},
+    "behaviour": {"name": "rewrites", "detector": "unasked_rewrite"},
     "out_of_time": {"first": "2026-03-01"},
     "out_of_period": {"first": 1990},
     "topic_relevance": {"topics": {"router": {"examples": ["How do I reset the router?", "라우터 초기화"]}}},

@@ -75,9 +75,10 @@ class Behaviour(Filter, frozen=True):
         return tuple(sorted({column for c in (self.where, self.among) if c for column in c.reads}))
 
     def step(self) -> Step:
-        whole = super().step()
-        known = {"detector_version": DETECTORS[self.detector].version} if self.detector else {}
-        return whole.model_copy(update={"parameters": whole.parameters | known})
+        """As of every operator, under the recipe's own words; a detector has a version of its own."""
+        told = self.model_dump(mode="json", exclude={"use"}, by_alias=True)
+        version = DETECTORS[self.detector].version if self.detector else self.version
+        return Step(use=self.use, version=version, parameters=told)
 
     def scope(self) -> pl.Expr:
         """Whether a row is of the requests it is about."""

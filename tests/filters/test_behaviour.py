@@ -89,7 +89,7 @@ def test_row_15_a_recipe_names_it_with_a_version():
     told = '[[behaviour]]\nname = "unasked_rewrite"\nversion = 3\ndetector = "unasked_rewrite"\n'
     recipe = parse_recipe(f'name = "a"\n{told}')
     (rule,) = recipe.filters
-    assert (rule.reason, rule.step().parameters["revision"], rule.step().parameters["detector_version"]) == (
+    assert (rule.reason, rule.step().parameters["version"], rule.step().version) == (
         "unasked_rewrite", 3, 1,
     )  # fmt: skip
     assert parse_recipe(f'name = "a"\n{told}').digest == recipe.digest
