@@ -20,7 +20,7 @@ from flywheel.storage.snapshots import replace_synced
 
 PUT_IN_PLACE = "forgotten"
 """What Dagster's records say where a name stood."""
-DERIVED = ("cache", "reports", "storage", "logs", "history", "schedules", "receipts", "lineage")
+DERIVED = ("audits", "cache", "reports", "storage", "logs", "history", "schedules", "receipts", "lineage")
 """Folders of a home whose files are made by flywheel or Dagster, beside snapshots, exports, raw and trial."""
 
 

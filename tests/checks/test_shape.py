@@ -79,7 +79,7 @@ def test_what_the_recipe_declares_off_is_shown_as_not_judged_and_blocks_nothing(
     home.recipe_file.write_text(
         recipe.replace(
             'export = ["openai"]',
-            'export = ["openai"]\nexamples = 1000\n[set.check.set_is_large_enough]\nseverity = "off"',
+            'export = ["openai"]\nexamples = 1000\ncheck.set_is_large_enough.severity = "off"',
         )
     )
     ran = Ran(home)
