@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import polars as pl
@@ -171,7 +172,9 @@ class Ran:
 
     def __init__(self, home: Home, job: str = "build", only: Sequence[str] = ()) -> None:
         chosen = {"asset_selection": [dg.AssetKey(name) for name in only]} if only else {}
-        with dg.DagsterInstance.ephemeral() as instance:
+        # A command that ran in this process before may have left the home of another test in the environment.
+        here = patch.dict(os.environ, {"FLYWHEEL_HOME": str(home.path)})
+        with here, dg.DagsterInstance.ephemeral() as instance:
             runnable = definitions(home.path, wait=5.0).resolve_job_def(job)
             done = runnable.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET, **chosen)
         self.success = done.success
