@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from flywheel.errors import FlywheelError, HomeBusy, HomeMissing
-from flywheel.logs.raw import RawStore
+from flywheel.logs.raw import RawFile, RawStore
 from flywheel.recipe import Recipe, read_recipe
 from flywheel.storage.snapshots import Store, replace_synced
 from flywheel.tuning import trial
@@ -105,9 +105,7 @@ class Home:
     @cached_property
     def raw(self) -> RawStore:
         """The raw files."""
-        from flywheel.erasure.suppression import sift
-
-        return RawStore(self.path / "raw", partial(sift, self.secret))
+        return RawStore(self.path / "raw", partial(_sifted, self.key_file))
 
     @property
     def inbox(self) -> Path:
@@ -197,6 +195,14 @@ def disk_errors() -> Iterator[None]:
         raise FlywheelError(
             f"the disk is {fault}: nothing half-written was kept and earlier releases are untouched. Free some space, then run this again."
         ) from e
+
+
+def _sifted(key_file: Path, store: RawStore, file: RawFile) -> RawFile:
+    """A file on its way into the raw store, without the lines of somebody who is forgotten. The key is read when it is needed: a
+    folder that is no home yet has none."""
+    from flywheel.erasure.suppression import sift
+
+    return sift(bytes.fromhex(key_file.read_text().strip()), store, file)
 
 
 def bring_sample_benchmarks(home: Home) -> None:

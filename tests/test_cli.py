@@ -433,3 +433,13 @@ def test_review_lists_the_queue_and_writes_it(home, tmp_path, capsys):
 def test_review_before_a_build_says_what_to_do(home, capsys):
     assert run(["review", "--home", str(home.path)]) == 1
     assert "Run: flywheel build" in capsys.readouterr().err
+
+
+def test_the_demo_makes_a_home_where_there_is_none(tmp_path, monkeypatch, capsys):
+    built = []
+    monkeypatch.setattr("flywheel.commands.demo.built", lambda home, as_json: built.append(home) or 0)
+    code = run(["demo", "--home", str(tmp_path / "new"), "--json"])
+    capsys.readouterr()
+    assert code == 0
+    assert built[0].path == tmp_path / "new"
+    assert len(built[0].raw.files()) > 10
