@@ -24,7 +24,7 @@ SEEDS = 5
 """Plain rows named to imitate, of each day."""
 
 
-class Behaviour(Filter, frozen=True):
+class Behaviour(Filter, frozen=True, populate_by_name=True):
     """Leave out what a named rule, or a detector, finds among some rows. A recipe usually writes it as `[[behaviour]]`.
 
     What is left out leaves a gap that a model fills by habit: so each behaviour that was found asks for counter-examples, plain

@@ -44,6 +44,7 @@ OF_SIZE: Mapping[str, tuple[str, ...]] = {
     "conflicts": ("answers_agree",),
     "review": ("queue_is_short",),
     "set": (
+        "set_is_not_empty",
         "set_is_large_enough",
         "mix_meets_target",
         "every_share_meets_target",

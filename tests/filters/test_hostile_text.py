@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from flywheel.filters import FILTERS
+from flywheel.labels import LABELS
 from flywheel.recipe import Recipe
 from flywheel.signals import SIGNALS
 from flywheel.stages.curate import judge
@@ -71,7 +72,7 @@ def judged(frame: pl.DataFrame) -> pl.DataFrame:
         if signal.scope == "row" and signal.absent() is None:
             frame = frame.join(signal.measure(frame.lazy()).collect(), on="id", how="left")
     for column in sorted({c for f in recipe.filters for c in f.needs} - set(frame.columns)):
-        frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(column))
+        frame = frame.with_columns(pl.lit(None, dtype=LABELS.get(column, pl.Float64)).alias(column))
     return judge(frame.lazy(), recipe.filters).collect()
 
 
