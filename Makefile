@@ -39,7 +39,7 @@ ui: $(STAMP) ## open Dagster's UI on 127.0.0.1, with the sensors on
 	@$(BIN)/flywheel up --home $(HOME_FOLDER)
 
 test: $(STAMP) ## the test suite, without those that need a browser or break things on purpose
-	$(BIN)/python -m pytest -m "not browser and not fault and not nightly" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not browser and not fault and not nightly"
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check $(CODE)
