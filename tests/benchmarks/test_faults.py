@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks.faults import FAULTS, Ground, Skipped
 
-
 ELSEWHERE = {"kill_at_a_moment", "full_disk", "damaged_snapshot", "damaged_raw", "damaged_export", "missing_folder"}
 """What tests/test_bad_input.py and tests/test_flywheel.py break, too."""
 
