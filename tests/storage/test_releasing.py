@@ -29,7 +29,7 @@ def finding(target, passed=True):
 @pytest.fixture
 def home(tmp_path):
     """What a release asks of a home."""
-    recipe = SimpleNamespace(name="test", digest="0" * 32, rights=Registry(), loop=None)
+    recipe = SimpleNamespace(name="test", digest="0" * 32, rights=Registry(), loop=None, serving=None)
     return SimpleNamespace(store=Store(tmp_path / "snapshots"), exports=tmp_path / "exports", recipe=lambda: recipe)
 
 

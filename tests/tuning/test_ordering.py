@@ -80,11 +80,12 @@ def test_edits_that_feed_each_other_keep_their_order() -> None:
     rows = chat("user: q", "assistant: write to <b>a@b.com</b>  \nor not")
     assert _fixed([RedactEmail(), TrimWhitespace()], rows, b"k" * 32) == []
 
-    class Doubling(RedactEmail):
+    class Doubling(TrimWhitespace):
         def rewrite(self, text: pl.Expr, secret: bytes) -> pl.Expr:
             return text.str.replace(r"<b>a@b\.com</b>", "someone")
 
-    assert _fixed([Doubling(use="redact_email"), StripHtml()], rows, b"k" * 32) == [("redact_email", "strip_html")]
+    doubling = Doubling(use="trim_whitespace")
+    assert _fixed([doubling, StripHtml()], rows, b"k" * 32) == [("trim_whitespace", "strip_html")]
 
 
 def test_another_result_is_never_proposed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
