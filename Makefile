@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := flywheel assets checks tests benchmarks
+SUITE := $(BIN)/python -m pytest -m "not browser and not fault and not nightly"
+# What runs whole graphs, as long as all the rest: the two go side by side.
+GRAPHS := tests/assets tests/checks tests/commands tests/coverage tests/erasure tests/quality tests/stages tests/tuning tests/test_bad_input.py
 
 .PHONY: help env run ui test lint format typecheck clean
 
@@ -39,7 +42,9 @@ ui: $(STAMP) ## open Dagster's UI on 127.0.0.1, with the sensors on
 	@$(BIN)/flywheel up --home $(HOME_FOLDER)
 
 test: $(STAMP) ## the test suite, without those that need a browser or break things on purpose
-	$(BIN)/python -m pytest -m "not browser and not fault and not nightly"
+	@$(SUITE) $(GRAPHS) > $(VENV)/graphs.log 2>&1 & graphs=$$!; \
+	$(SUITE) tests $(addprefix --ignore=,$(GRAPHS)); rest=$$?; \
+	wait $$graphs; first=$$?; cat $(VENV)/graphs.log; exit $$((first || rest))
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check $(CODE)
