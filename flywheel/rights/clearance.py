@@ -131,20 +131,14 @@ def _is_of(source: RegisteredSource, names: pl.DataFrame) -> pl.Expr:
 
 def _licences(known: pl.DataFrame, registry: Registry) -> Iterator[tuple[object, ...]]:
     """A row of RIGHTS for each source."""
+    strange = Judgement("unknown", "No [[source]] of the recipe names these rows.")
     for name, rows, example in _counted(known, "source"):
         if name == UNREGISTERED:
-            judged = Judgement("unknown", "No [[source]] of the recipe names these rows.")
-            yield ("licence", name, "unknown", *_ordered(judged, registry.purpose), rows, example)
+            stands, judged = "unknown", strange if registry.purpose else undeclared()
         else:
             standing = registry.standing(name)
-            yield (
-                "licence",
-                name,
-                standing.path,
-                *_ordered(of_licence(standing, registry.purpose), registry.purpose),
-                rows,
-                example,
-            )
+            stands, judged = standing.path, of_licence(standing, registry.purpose)
+        yield ("licence", name, stands, *judged, rows, example)
 
 
 def _teachers(known: pl.DataFrame, registry: Registry) -> Iterator[tuple[object, ...]]:
@@ -154,7 +148,7 @@ def _teachers(known: pl.DataFrame, registry: Registry) -> Iterator[tuple[object,
         terms = registry.terms(None if name == NO_MODEL else name)
         judged = of_teacher(terms, registry.purpose)
         said = f"{terms.terms} ({terms.source})" if terms.source else terms.terms
-        yield ("teacher", name, said, *_ordered(judged, registry.purpose), rows, example)
+        yield ("teacher", name, said, *judged, rows, example)
 
 
 def _counted(known: pl.DataFrame, column: str) -> Iterator[tuple[str, int, str]]:
@@ -163,11 +157,9 @@ def _counted(known: pl.DataFrame, column: str) -> Iterator[tuple[str, int, str]]
     yield from counts.sort(column).iter_rows()
 
 
-def _ordered(judged: Judgement, purpose: Purpose | None) -> Judgement:
-    """A judgement as it is told: what no purpose was declared for is undeclared, and never permitted."""
-    if purpose is None:
-        return Judgement("undeclared", "The recipe declares no [purpose].", judged.demands)
-    return judged
+def undeclared(demands: str = "") -> Judgement:
+    """What is said where no purpose is declared: never that it is permitted."""
+    return Judgement("undeclared", "The recipe declares no [purpose].", demands)
 
 
 def of_licence(standing: Standing, purpose: Purpose | None) -> Judgement:
@@ -175,7 +167,7 @@ def of_licence(standing: Standing, purpose: Purpose | None) -> Judgement:
     found = standing.restricts
     demands = "what is made of it stands under the same licence" if "share_alike" in found else ""
     if purpose is None:
-        return Judgement("undeclared", "", demands)
+        return undeclared(demands)
     if "forbidden" in found:
         return Judgement("forbidden", "Training on it is forbidden.")
     if "no_derivatives" in found and purpose.distributed:
@@ -190,7 +182,7 @@ def of_licence(standing: Standing, purpose: Purpose | None) -> Judgement:
 def of_teacher(terms: TeacherTerms, purpose: Purpose | None) -> Judgement:
     """Whether the terms of the model that wrote a row permit training on it for the purpose."""
     if purpose is None:
-        return Judgement("undeclared", "", terms.demands)
+        return undeclared(terms.demands)
     if terms.terms == "unknown":
         return Judgement("unknown", "What its maker allows is not known.")
     refused = {

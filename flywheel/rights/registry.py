@@ -139,10 +139,9 @@ def _all_parts(known: Mapping[str, RegisteredSource], name: str) -> set[str]:
 
 def _standing(known: Mapping[str, RegisteredSource], name: str, above: tuple[str, ...]) -> Standing:
     source = known[name]
-    path = " <- ".join((*above, f"{name} ({source.licence})"))
-    found = [Standing(restricts=source.own_restrictions, path=path)]
-    further = (*above, f"{name} ({source.licence})")
-    found += [_standing(known, part, further) for part in source.made_from]
+    path = (*above, f"{name} ({source.licence})")
+    found = [Standing(restricts=source.own_restrictions, path=" <- ".join(path))]
+    found += [_standing(known, part, path) for part in source.made_from]
     strictest = min(found, key=lambda s: (_rank(s.restricts), s.path))
     return Standing(restricts=by_strictness(r for s in found for r in s.restricts), path=strictest.path)
 
