@@ -10,10 +10,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from flywheel.audit.openlineage import OpenLineage
 from flywheel.home import Home
+from flywheel.loopback import is_here
 from flywheel.storage.snapshots import sync
 
 Event = Mapping[str, Any]
@@ -61,7 +61,7 @@ def send(sink: OpenLineage, told: Sequence[Event]) -> str | None:
     if sink.key and not key:
         return _unsent(sink, len(told), len(told), f"the environment variable {sink.key} is not set")
     handlers: list[urllib.request.BaseHandler] = [Stays()]
-    if _is_here(sink.endpoint):  # a proxy of the environment is no way to this machine itself
+    if is_here(sink.endpoint):  # a proxy of the environment is no way to this machine itself
         handlers.append(urllib.request.ProxyHandler({}))
     opener = urllib.request.build_opener(*handlers)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -92,8 +92,3 @@ def _unsent(sink: OpenLineage, left: int, all_of_them: int, why: str) -> str:
         f"{left} of {all_of_them} lineage events were not sent to {sink.endpoint}: {why}. The build is not affected; "
         f"all of them are in {FILE} of the home."
     )
-
-
-def _is_here(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

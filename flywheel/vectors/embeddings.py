@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from flywheel.errors import EmbeddingsFailed
+from flywheel.loopback import is_here
 from flywheel.texts.packed import spread
 from flywheel.texts.words import spaced
 
@@ -293,7 +293,7 @@ def _ask_endpoint(embedder: Embedder, texts: list[str], tries: int = TRIES) -> F
             max_retries=tries - 1,
             timeout=TIMEOUT,
             # A proxy of the environment is no way to this machine itself.
-            http_client=openai.DefaultHttpxClient(trust_env=False) if _is_here(embedder.endpoint) else None,
+            http_client=openai.DefaultHttpxClient(trust_env=False) if is_here(embedder.endpoint or "") else None,
         ) as client:
             reply = client.embeddings.create(model=embedder.model, input=texts, encoding_format="float")
         vectors = np.array([d.embedding for d in sorted(reply.data, key=lambda d: d.index)], dtype=np.float64)
@@ -310,11 +310,6 @@ def _ask_endpoint(embedder: Embedder, texts: list[str], tries: int = TRIES) -> F
             f"{where} sent {len(vectors)} vectors for {len(texts)} texts; expected one each, of numbers. Is it OpenAI-compatible?"
         )
     return vectors.astype(np.float32)
-
-
-def _is_here(endpoint: str | None) -> bool:
-    host = urlsplit(endpoint or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _cure(status: int, embedder: Embedder) -> str:
