@@ -105,7 +105,7 @@ class Home:
     @cached_property
     def raw(self) -> RawStore:
         """The raw files."""
-        return RawStore(self.path / "raw", partial(_sifted, self.key_file))
+        return RawStore(self.path / "raw", partial(_sifted, self.path))
 
     @property
     def inbox(self) -> Path:
@@ -197,12 +197,12 @@ def disk_errors() -> Iterator[None]:
         ) from e
 
 
-def _sifted(key_file: Path, store: RawStore, file: RawFile) -> RawFile:
+def _sifted(home: Path, store: RawStore, file: RawFile) -> RawFile:
     """A file on its way into the raw store, without the lines of somebody who is forgotten. The key is read when it is needed: a
     folder that is no home yet has none."""
     from flywheel.erasure.suppression import sift
 
-    return sift(bytes.fromhex(key_file.read_text().strip()), store, file)
+    return sift(Home(home).secret, store, file)
 
 
 def bring_sample_benchmarks(home: Home) -> None:
