@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.graph import stage_asset
+from assets.graph import release_asset, stage_asset
 from assets.io import published
 from assets.metadata import describe_curriculum
 from assets.resources import HomeResource, sentences
@@ -45,14 +45,7 @@ def release_of(wanted: Curriculum, recipe: Recipe) -> dg.AssetsDefinition:
         "own checks and those of every set in it have passed."
     )
 
-    @stage_asset(
-        group="6_export",
-        kinds={"json", "parquet"},
-        name=f"{wanted.name}_release",
-        description=about,
-        deps=[wanted.name],
-        code_version=recipe.digest,
-    )
+    @release_asset(wanted.name, about, recipe)
     def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with sentences():
             made = release(home.home, wanted)

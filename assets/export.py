@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.graph import stage_asset
+from assets.graph import release_asset, stage_asset
 from assets.links import audited
 from assets.metadata import describe_catalog, describe_release
 from assets.resources import HomeResource, sentences
@@ -25,14 +25,7 @@ def release_of(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:
         f"are written to exports/{wanted.name}/VERSION, read back by another reader, and `current` is moved to them."
     )
 
-    @stage_asset(
-        group="6_export",
-        kinds={"json", "parquet"},
-        name=f"{wanted.name}_release",
-        description=about,
-        deps=[wanted.name],
-        code_version=recipe.digest,
-    )
+    @release_asset(wanted.name, about, recipe)
     def _release(home: HomeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with sentences():
             made = release(home.home, wanted)

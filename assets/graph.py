@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from flywheel.lineage import ENGINE
+from flywheel.recipe import Recipe
 
 OWNER = "team:flywheel"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
@@ -23,3 +24,15 @@ def stage_asset(group: str, kinds: Set[str], **more: Any) -> Callable[[Callable[
         **more,
     )
     return decorate
+
+
+def release_asset(name: str, about: str, recipe: Recipe) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """The asset of the release of a set or a curriculum."""
+    return stage_asset(
+        group="6_export",
+        kinds={"json", "parquet"},
+        name=f"{name}_release",
+        description=about,
+        deps=[name],
+        code_version=recipe.digest,
+    )
