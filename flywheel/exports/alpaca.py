@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.llama_factory import check_dataset_info, dataset_info
-from flywheel.formats.messages import every_message, lost_fields, text_of, thought_text, without_instructions
+from flywheel.formats.messages import lost_fields, said_otherwise, text_of, thought_text, without_instructions
 from flywheel.formats.training_lines import Line, kto_weights, line_fault, read_lines
 from flywheel.kinds import Export
 
@@ -30,8 +30,7 @@ class Alpaca(Export):
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         lost = lost_fields(example, "extra", "name") | ({"tools"} if example["tools"] not in (None, "[]") else set())
-        lost |= {"refusal as such" for m in every_message(example) if m["refusal"] is not None}
-        return sorted(lost | {"developer as such" for m in example["prompt"] if m["role"] == "developer"})
+        return sorted(lost | said_otherwise(example))
 
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         columns = {"prompt": "instruction", "query": "input", "system": "system"}

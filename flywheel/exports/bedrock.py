@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
-from flywheel.formats.messages import earlier_replies, every_message, lost_fields, text_of, without_instructions
+from flywheel.formats.messages import earlier_replies, lost_fields, said_otherwise, text_of, without_instructions
 from flywheel.formats.training_lines import Line, Strict, line_fault, read_lines
 from flywheel.kinds import Export
 
@@ -32,8 +32,7 @@ class Bedrock(Export):
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         lost = lost_fields(example, "reasoning", "extra", "name") | earlier_replies(example)
         lost |= {"tools"} if example["tools"] not in (None, "[]") else set()
-        lost |= {"refusal as such" for m in every_message(example) if m["refusal"] is not None}
-        return sorted(lost | {"developer as such" for m in example["prompt"] if m["role"] == "developer"})
+        return sorted(lost | said_otherwise(example))
 
     def fault(self, line: Mapping[str, Any]) -> str | None:
         return line_fault(line, _shape)

@@ -15,6 +15,7 @@ from flywheel.formats.messages import (
     every_message,
     functions_of,
     lost_fields,
+    said_otherwise,
     text_of,
     without_instructions,
 )
@@ -55,8 +56,7 @@ class Gemini(Export):
 
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         lost = lost_fields(example, "reasoning", "extra", "name", "tool_call_id") | earlier_replies(example)
-        lost |= {"refusal as such" for m in every_message(example) if m["refusal"] is not None}
-        return sorted(lost | {"developer as such" for m in example["prompt"] if m["role"] == "developer"})
+        return sorted(lost | said_otherwise(example))
 
     def fault(self, line: Mapping[str, Any]) -> str | None:
         return line_fault(line, _shape)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from flywheel.errors import Unreadable
 from flywheel.exports.unsloth import ROLES
-from flywheel.formats.messages import every_message, learned_prompt, lost_fields, thought_text
+from flywheel.formats.messages import learned_prompt, lost_fields, said_otherwise, thought_text
 from flywheel.formats.training_lines import Line, Strict, line_fault, read_lines
 from flywheel.kinds import Export
 
@@ -35,8 +35,7 @@ class Tinker(Export):
     def losses(self, example: Mapping[str, Any]) -> list[str]:
         lost = lost_fields(example, "extra", "name")
         lost |= {"tools"} if example["tools"] not in (None, "[]") else set()
-        lost |= {"refusal as such" for m in every_message(example) if m["refusal"] is not None}
-        return sorted(lost | {"developer as such" for m in example["prompt"] if m["role"] == "developer"})
+        return sorted(lost | said_otherwise(example))
 
     def fault(self, line: Mapping[str, Any]) -> str | None:
         return line_fault(line, _shape)

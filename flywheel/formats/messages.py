@@ -149,6 +149,12 @@ def lost_fields(example: Fields, *fields: str) -> set[str]:
     }
 
 
+def said_otherwise(example: Fields) -> set[str]:
+    """What formats hold under another name: a refusal becomes the content, a developer the system."""
+    refusals = {"refusal as such" for m in every_message(example) if m["refusal"] is not None}
+    return refusals | {"developer as such" for m in example["prompt"] if m["role"] == "developer"}
+
+
 def earlier_replies(example: Fields) -> set[str]:
     """What formats lose that learn every reply of a conversation alike, where this one has earlier replies that are not learned."""
     told = zip(example["prompt"], learned_prompt(example), strict=True)
