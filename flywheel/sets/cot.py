@@ -10,6 +10,7 @@ import orjson
 import polars as pl
 from pydantic import field_validator
 
+from flywheel.conditions import readable
 from flywheel.errors import RecipeInvalid
 from flywheel.kinds import Formed, SetKind
 from flywheel.lineage import Step
@@ -64,11 +65,7 @@ class Cot(SetKind):
     @field_validator("answer_mark")
     @classmethod
     def _regular(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as e:
-            raise ValueError(f"answer_mark is no regular expression: {e}") from None
-        return pattern
+        return readable(pattern, "answer_mark")
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         plain = Sft(name=self.name, use_corrections=False, require_feedback=self.require_feedback)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import field_validator
 
+from flywheel.conditions import readable
 from flywheel.kinds import Formed, SetKind
 from flywheel.records import message
 from flywheel.sets.cot import place_at
@@ -31,11 +32,7 @@ class Stepwise(SetKind):
     @field_validator("step_mark")
     @classmethod
     def _regular(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as e:
-            raise ValueError(f"step_mark is no regular expression: {e}") from None
-        return pattern
+        return readable(pattern, "step_mark")
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         picked = Sft(name=self.name, use_corrections=False).pick(pool, labels, comparisons)
