@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -15,20 +14,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from benchmarks.faults import RECIPE, tree
 from flywheel.home import Home
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = """
-name = "small"
-[[edit]]
-use = "redact_email"
-[[filter]]
-use = "empty_reply"
-[[set]]
-name = "support"
-use = "sft"
-export = ["openai"]
-"""
 THINGS, EVENTS = (
     ("router", "phone", "door lock", "oven", "password", "bicycle lamp", "heating"),
     ("flood", "fire", "move"),
@@ -85,15 +74,6 @@ def refused(done, code, *said, sentences=1):
     for trace in ("Traceback", 'File "', "Error:", "dagster._core", "This is a fault of flywheel"):
         assert trace not in done.stderr, done.stderr
     assert sum(line.startswith("flywheel: ") for line in done.stderr.splitlines()) == sentences
-
-
-def tree(folder):
-    """Digest of every file below a folder, links by where they point."""
-    return {
-        str(p.relative_to(folder)): os.readlink(p) if p.is_symlink() else hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_symlink() or p.is_file()
-    }
 
 
 @pytest.fixture
