@@ -12,7 +12,7 @@ from flywheel.coverage.targets import drifted, measured
 from flywheel.coverage.wanted import SUFFIX
 from flywheel.errors import FlywheelError, nearest
 from flywheel.kinds import SetKind
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.storage.snapshots import Snapshot, Store
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 from pydantic import BaseModel, Field
 
-from flywheel.quality.measures import MEASURES, SYNTHETIC
+from flywheel.quality.measures import SYNTHETIC
+from flywheel.quality.tally import MEASURES, Row, one, per
 from flywheel.rights.clearance import lineage
 from flywheel.storage.snapshots import Snapshot
 
@@ -63,15 +64,15 @@ def measured(
     kept, grown = dict(_retained(shares, loop.rare)), dict(_growth([*turns, of_axes(shares)]))
     n, oldest = rows.height, max(ages.get_column("generation").to_list(), default=0)
     found = [
-        *_one("generations", oldest, n),
-        *_one("real_share", 1 - int(made.sum()) / n if n else 1.0, n),
+        *one("generations", oldest, n),
+        *one("real_share", 1 - int(made.sum()) / n if n else 1.0, n),
         *_each("tail_retention", kept, min(kept.values(), default=1.0), int(made.sum())),
         *_each("growth_per_turn", grown, max(grown.values(), default=0.0), len(turns) + 1),
-        *_one("self_taught_rows", _self_taught(rows, conversations, student) if not loop.verifier else 0, n),
+        *one("self_taught_rows", _self_taught(rows, conversations, student) if not loop.verifier else 0, n),
         *_flagged("ungrounded_human_rows", ungrounded(candidate)),
         *_answers_only(candidate),
     ]
-    return pl.DataFrame(found, schema=MEASURES, orient="row").sort("metric", "segment")
+    return pl.DataFrame(found, schema=MEASURES).sort("metric", "segment")
 
 
 def generations(examples: pl.LazyFrame, conversations: Snapshot) -> pl.DataFrame:
@@ -171,15 +172,15 @@ def ungrounded(candidate: Snapshot) -> pl.DataFrame:
     return asked.select("id", strange=pl.col("said").list.set_difference("given").list.sort())
 
 
-def _flagged(metric: str, found: pl.DataFrame) -> Iterator[tuple[str, str, float, int]]:
+def _flagged(metric: str, found: pl.DataFrame) -> Iterator[Row]:
     """How many rows are flagged, with a segment for the first ten."""
     hits = found.filter(pl.col("strange").list.len() > 0).sort("id")
-    yield from _one(metric, hits.height, found.height)
+    yield from one(metric, hits.height, found.height)
     for row in hits.head(10).iter_rows(named=True):
-        yield (metric, row["id"], float(len(row["strange"])), found.height)
+        yield from one(metric, len(row["strange"]), found.height, row["id"])
 
 
-def _answers_only(candidate: Snapshot) -> list[tuple[str, str, float, int]]:
+def _answers_only(candidate: Snapshot) -> list[Row]:
     """The share of questions with figures that a model answered with a bare figure: nothing is there to learn how."""
     asked = pl.col("prompt").list.last().struct.field("content").fill_null("")
     said = pl.col("completion").list.last().struct
@@ -189,19 +190,12 @@ def _answers_only(candidate: Snapshot) -> list[tuple[str, str, float, int]]:
     by_model = ~pl.col("signal").is_in(BY_PEOPLE).fill_null(False)
     counts = candidate.scan().filter(maths & by_model).select(n=pl.len(), bare=bare.sum()).collect().row(0)
     n, found = int(counts[0]), int(counts[1] or 0)
-    return _one("answers_only_share", found / n if n else 0.0, n)
+    return one("answers_only_share", found / n if n else 0.0, n)
 
 
-def _one(metric: str, value: float, n: int, segment: str = "") -> list[tuple[str, str, float, int]]:
-    return [(metric, segment, float(value), n)]
-
-
-def _each(metric: str, values: Mapping[str, float], whole: float, n: int) -> list[tuple[str, str, float, int]]:
+def _each(metric: str, values: Mapping[str, float], whole: float, n: int) -> list[Row]:
     """The worst of some values, and a segment for each."""
-    return [
-        *_one(metric, whole, n),
-        *(row for segment, value in values.items() for row in _one(metric, value, n, segment)),
-    ]
+    return [*one(metric, whole, n), *per(metric, values, n)]
 
 
 def _dict(frame: pl.DataFrame, column: str) -> dict[str, float]:

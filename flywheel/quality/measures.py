@@ -21,21 +21,11 @@ from flywheel.protection.policy import NO_POLICY, Policy, type_drift
 from flywheel.quality import leaks, mixes
 from flywheel.quality.measures_of_kinds import of_kind
 from flywheel.quality.served_prompts import Tuned, served_prompts
+from flywheel.quality.tally import MEASURES, Row, one, per
 from flywheel.quality.training import training
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.storage.snapshots import Snapshot
-
-MEASURES = pl.Schema(
-    {
-        "metric": pl.String,
-        "segment": pl.String,  # "" for the whole; else a reason, a cell such as "language=ko", a file, …
-        "value": pl.Float64,
-        "n": pl.Int64,  # the count the value was taken over
-    }
-)
-
-Row = dict[str, str | float | int]
 
 STATUSES = ("applied", "duplicate", "orphan", "superseded", "contradicted")
 SYNTHETIC = ("synthesized", "distilled")
@@ -65,12 +55,12 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
     received = whole_files(files).select("name", "quarantined").collect()
     per_file = received.lazy().filter(pl.col("quarantined") > 0).group_by(segment="name")
     return _table(
-        _one("changed_files", len(changed), received.height),
-        _per("changed_files", dict.fromkeys(changed, 1), received.height),
-        _one("quarantined_share", _share(bad, lines), lines),
-        _one("lines", lines, received.height),
-        _per("quarantined_lines", _counts(files.scan("quarantine"), pl.col("reason")), lines),
-        _per("quarantined_in", _dict(per_file.agg(value=pl.col("quarantined").sum())), lines),
+        one("changed_files", len(changed), received.height),
+        per("changed_files", dict.fromkeys(changed, 1), received.height),
+        one("quarantined_share", _share(bad, lines), lines),
+        one("lines", lines, received.height),
+        per("quarantined_lines", _counts(files.scan("quarantine"), pl.col("reason")), lines),
+        per("quarantined_in", _dict(per_file.agg(value=pl.col("quarantined").sum())), lines),
     )
 
 
@@ -93,15 +83,15 @@ def conversations(
     rows, n = conversations.scan(), conversations.count()
     return _table(
         _unaccounted_lines(received, pl.concat(seen)),
-        _one("repeated_ids", n - _distinct(rows, "id"), n),
-        _one("conflicting_ids", aside.get("id_conflict", 0), n),
+        one("repeated_ids", n - _distinct(rows, "id"), n),
+        one("conflicting_ids", aside.get("id_conflict", 0), n),
         _repeat_mass(rows, "digest", n),
         _drift(conversations, policy),
         served_prompts(conversations, tuned, exports),
-        _one("rows", n, n),
-        _per("set_aside", aside, conversations.count("set_aside")),
-        *[_per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("status", "app", "origin", "model")],
-        _per("rows_by_day", _counts(rows, pl.col("day").cast(pl.String)), n),
+        one("rows", n, n),
+        per("set_aside", aside, conversations.count("set_aside")),
+        *[per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("status", "app", "origin", "model")],
+        per("rows_by_day", _counts(rows, pl.col("day").cast(pl.String)), n),
     )
 
 
@@ -114,11 +104,11 @@ def feedback(files: Snapshot, feedback: Snapshot) -> pl.DataFrame:
     rows, n = feedback.scan(), feedback.count()
     return _table(
         _unaccounted_lines(received, pl.concat(_lines_of(feedback))),
-        _one("repeated_ids", n - _distinct(rows, "feedback_id"), n),
-        _one("rows", n, n),
-        _per("set_aside", _counts(feedback.scan("set_aside"), pl.col("status")), feedback.count("set_aside")),
-        *[_per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("kind", "actor_kind")],
-        _per("rows_by_day", _counts(rows, pl.col("occurred_at").dt.date().cast(pl.String)), n),
+        one("repeated_ids", n - _distinct(rows, "feedback_id"), n),
+        one("rows", n, n),
+        per("set_aside", _counts(feedback.scan("set_aside"), pl.col("status")), feedback.count("set_aside")),
+        *[per(f"rows_by_{axis}", _top(rows, axis), n) for axis in ("kind", "actor_kind")],
+        per("rows_by_day", _counts(rows, pl.col("occurred_at").dt.date().cast(pl.String)), n),
     )
 
 
@@ -150,15 +140,15 @@ def labels(labels: Snapshot, conversations: Snapshot, settings: FeedbackPolicy) 
     clash = int(rows.select(pl.col("contradicted").sum()).collect().item() or 0)
     verdicts = pl.when(pl.col("thumb") > 0).then(pl.lit("up")).when(pl.col("thumb") < 0).then(pl.lit("down"))
     return _table(
-        _one("events_without_status", facts["unknown"].item(), events),
-        _per("events", dict.fromkeys(STATUSES, 0) | _counts(ledger, pl.col("status")), events),
-        _one("orphan_share", _share(facts["lost"].item(), events), events),
-        _one("late_share", _share(facts["late"].item(), events), events),
-        _one("hours_since_feedback", since, events),
-        _one("contradicted_share", _share(clash, n), n),
-        _per("thumbs", {"up": 0, "down": 0} | _counts(rows, verdicts), n),
-        _per("comparisons", _counts(labels.scan("comparisons"), pl.col("signal")), labels.count("comparisons")),
-        _one("rows", n, n),
+        one("events_without_status", facts["unknown"].item(), events),
+        per("events", dict.fromkeys(STATUSES, 0) | _counts(ledger, pl.col("status")), events),
+        one("orphan_share", _share(facts["lost"].item(), events), events),
+        one("late_share", _share(facts["late"].item(), events), events),
+        one("hours_since_feedback", since, events),
+        one("contradicted_share", _share(clash, n), n),
+        per("thumbs", {"up": 0, "down": 0} | _counts(rows, verdicts), n),
+        per("comparisons", _counts(labels.scan("comparisons"), pl.col("signal")), labels.count("comparisons")),
+        one("rows", n, n),
     )
 
 
@@ -176,12 +166,12 @@ def signals(signals: Snapshot, conversations: Snapshot, measured: Sequence[Signa
     numbers = [c for c, t in columns.items() if t.is_numeric()]
     words = [c for c, t in columns.items() if t == pl.String and not c.endswith(("_group", "_span"))]
     return _table(
-        _one("unmeasured_rows", sum(found.values()), n),
-        _per("unmeasured_rows", found, n),
-        _one("absent_signals", len(missing), len(measured)),
-        _per("absent_signals", {f"{use}: {why}": 1 for use, why in missing.items()}, len(measured)),
-        *[_per(c, _spread(rows, c), signals.count()) for c in numbers],
-        *[_per(f"rows_by_{c}", _top(rows, c), signals.count()) for c in words],
+        one("unmeasured_rows", sum(found.values()), n),
+        per("unmeasured_rows", found, n),
+        one("absent_signals", len(missing), len(measured)),
+        per("absent_signals", {f"{use}: {why}": 1 for use, why in missing.items()}, len(measured)),
+        *[per(c, _spread(rows, c), signals.count()) for c in numbers],
+        *[per(f"rows_by_{c}", _top(rows, c), signals.count()) for c in words],
     )
 
 
@@ -196,13 +186,13 @@ def screened(
         _unaccounted_rows(conversations.scan(), screened.scan(), no, n),
         _pii(screened, redactions),
         _forbidden(screened, policy, ("messages", "tools", *FREE)),
-        _one("kept_share", _share(kept, n), n),
-        _one("rows", kept, n),
-        _per("rejected", _reasons(no), n),
-        _per("rejected_alone", _reasons(no.filter(pl.col("reasons").list.len() == 1)), n),
-        _per("undesired", _counts(screened.scan().select(r="undesired").explode("r"), pl.col("r")), n),
-        _per("edited", _dict(edits.agg(value=pl.col("count").sum())), n),
-        _per("tokens_saved", _dict(edits.agg(value=pl.col("tokens_saved").sum())), n),
+        one("kept_share", _share(kept, n), n),
+        one("rows", kept, n),
+        per("rejected", _reasons(no), n),
+        per("rejected_alone", _reasons(no.filter(pl.col("reasons").list.len() == 1)), n),
+        per("undesired", _counts(screened.scan().select(r="undesired").explode("r"), pl.col("r")), n),
+        per("edited", _dict(edits.agg(value=pl.col("count").sum())), n),
+        per("tokens_saved", _dict(edits.agg(value=pl.col("tokens_saved").sum())), n),
     )
 
 
@@ -216,14 +206,14 @@ def curated(curated: Snapshot, screened: Snapshot) -> pl.DataFrame:
     removed = sum(why.get(reason, 0) for reason in ("exact_duplicate", "near_duplicate", "semantic_duplicate"))
     return _table(
         _unaccounted_rows(screened.scan(), rows, curated.scan("rejected"), n),
-        _one("duplicate_rate", _share(extra, kept), kept),
-        _one("removed_as_duplicates", _share(removed, n), n),
+        one("duplicate_rate", _share(extra, kept), kept),
+        one("removed_as_duplicates", _share(removed, n), n),
         _repeat_mass(rows, "prompt_digest", kept),
-        _one("rows", kept, n),
-        _one("repeated_digests", _repeats(rows, "digest"), kept),
-        _per("rejected", {"exact_duplicate": 0, "near_duplicate": 0} | why, n),
+        one("rows", kept, n),
+        one("repeated_digests", _repeats(rows, "digest"), kept),
+        per("rejected", {"exact_duplicate": 0, "near_duplicate": 0} | why, n),
         *[
-            _per(f"rows_by_{axis}", _top(rows, axis), kept)
+            per(f"rows_by_{axis}", _top(rows, axis), kept)
             for axis in ("language", "app")
             if axis in curated.schemas["rows"]
         ],
@@ -255,29 +245,29 @@ def candidate(
         [
             row
             for metric, segment, value, of in mixes.measured(wanted, candidate, rows)
-            for row in _one(metric, value, of, segment)
+            for row in one(metric, value, of, segment)
         ],
         _leaks(wanted, rows, curated),
         _pii(candidate, redactions),
         _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
         _benchmarks("benchmark_share", leaks.worst(candidate, curated, overlap), 0.0, n),
         _benchmarks("benchmark_margin", leaks.worst(candidate, curated, similarity), -1.0, n),
-        _one(
+        one(
             "role_violations",
             n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use == "corpus" else IN_ORDER)),
             n,
         ),
-        _one("empty_replies", _true(rows["empty"]), n),
-        _one("duplicate_rate", _share(_repeated_examples(_once(rows, candidate), curated), n), n),
-        _one("copy_share", _share(n - _once(rows, candidate).height, n), n),
-        _one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
+        one("empty_replies", _true(rows["empty"]), n),
+        one("duplicate_rate", _share(_repeated_examples(_once(rows, candidate), curated), n), n),
+        one("copy_share", _share(n - _once(rows, candidate).height, n), n),
+        one("synthetic_share", _share(_true(rows["origin"].is_in(SYNTHETIC)), n), n),
         of_kind(wanted, candidate, rows, curated.count()),
         _validation(wanted, rows),
         training(wanted, proof),
-        _one("rows", n, n),
-        _per("rejected", _reasons(no), candidate.count("rejected")),
+        one("rows", n, n),
+        per("rejected", _reasons(no), candidate.count("rejected")),
         *[
-            _per(f"rows_by_{axis}", _top(rows.lazy(), axis), n)
+            per(f"rows_by_{axis}", _top(rows.lazy(), axis), n)
             for axis in ("split", "origin", "source", "licence", "signal", "label")
         ],
     )
@@ -289,10 +279,10 @@ def release(files: Sequence[str], damaged: Sequence[str], worse: Sequence[str] =
     n = len(files)
     damaged = damaged if files or damaged else ["no file at all"]
     return _table(
-        _one("damaged_files", len(set(damaged)), n),
-        _per("damaged_files", dict.fromkeys(damaged, 1), n),
-        _one("worse_scores", len(worse), compared),
-        _per("worse_scores", dict.fromkeys(worse, 1), compared),
+        one("damaged_files", len(set(damaged)), n),
+        per("damaged_files", dict.fromkeys(damaged, 1), n),
+        one("worse_scores", len(worse), compared),
+        per("worse_scores", dict.fromkeys(worse, 1), compared),
     )
 
 
@@ -311,8 +301,8 @@ def _unaccounted_lines(received: pl.LazyFrame, seen: pl.LazyFrame) -> list[Row]:
     total = int(gap["lines"].sum())
     bad = gap.filter(pl.col("gap") > 0).group_by("segment").agg(value=pl.col("gap").sum())
     return [
-        *_one("unaccounted_lines", int(gap["gap"].sum()), total),
-        *_per("unaccounted_lines", _dict(bad.lazy()), total),
+        *one("unaccounted_lines", int(gap["gap"].sum()), total),
+        *per("unaccounted_lines", _dict(bad.lazy()), total),
     ]
 
 
@@ -335,7 +325,7 @@ def _unaccounted_rows(given: pl.LazyFrame, kept: pl.LazyFrame, rejected: pl.Lazy
         "kept and rejected": _height(kept.join(no, on="id", how="semi")),
         "from nowhere": _height(pl.concat([kept, no]).join(given, on="id", how="anti")),
     }
-    return [*_one("unaccounted_rows", sum(found.values()), n), *_per("unaccounted_rows", found, n)]
+    return [*one("unaccounted_rows", sum(found.values()), n), *per("unaccounted_rows", found, n)]
 
 
 def _unaccounted_examples(rows: pl.DataFrame, rejected: pl.LazyFrame, curated: Snapshot) -> list[Row]:
@@ -349,7 +339,7 @@ def _unaccounted_examples(rows: pl.DataFrame, rejected: pl.LazyFrame, curated: S
         + _true(rows["parents"].list.len().fill_null(0) == 0),
     }
     n = curated.count()
-    return [*_one("unaccounted_rows", sum(found.values()), n), *_per("unaccounted_rows", found, n)]
+    return [*one("unaccounted_rows", sum(found.values()), n), *per("unaccounted_rows", found, n)]
 
 
 def _leaks(wanted: SetKind, rows: pl.DataFrame, curated: Snapshot) -> list[Row]:
@@ -363,9 +353,9 @@ def _leaks(wanted: SetKind, rows: pl.DataFrame, curated: Snapshot) -> list[Row]:
     for kind, of in kinds.items():
         grouped = [sides.drop_nulls(c).group_by(c).agg(pl.col("split").n_unique() > 1)["split"] for c in of]
         metric = "leaking_groups" if kind in wanted.split.by else "shared_groups"
-        out += _one(metric, max((int(g.sum()) for g in grouped), default=0), max(map(len, grouped), default=0), kind)
+        out += one(metric, max((int(g.sum()) for g in grouped), default=0), max(map(len, grouped), default=0), kind)
     if not wanted.split.by:
-        out += _one("leaking_groups", 0, 0)
+        out += one("leaking_groups", 0, 0)
     return out
 
 
@@ -394,9 +384,9 @@ def _pii(dataset: Snapshot, redactions: Sequence[Redaction]) -> list[Row]:
     left = {r.label: found.pop(r.label, 0.0 if searched else math.nan) for r in redactions}
     shown = found
     return [
-        *_one("pii_residue", sum(left.values()), n),
-        *_per("pii_residue", left, n),
-        *_per("pii_unredacted", shown, n),
+        *one("pii_residue", sum(left.values()), n),
+        *per("pii_residue", left, n),
+        *per("pii_unredacted", shown, n),
     ]
 
 
@@ -415,7 +405,7 @@ def _forbidden(dataset: Snapshot, policy: Policy, columns: Sequence[str]) -> lis
     for texts in _texts(dataset, columns):
         left.update(forbidden_fields(texts, policy.forbidden))
     n = dataset.count()
-    return [*_one("forbidden_fields", sum(left.values()), n), *_per("forbidden_fields", left, n)]
+    return [*one("forbidden_fields", sum(left.values()), n), *per("forbidden_fields", left, n)]
 
 
 def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
@@ -426,12 +416,12 @@ def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
     for texts in _texts(conversations, ("metadata",)):
         found.update(type_drift(texts, policy.types))
     n = conversations.count()
-    return [*_one("type_drift", sum(found.values()), n), *_per("type_drift", found, n)]
+    return [*one("type_drift", sum(found.values()), n), *per("type_drift", found, n)]
 
 
 def _benchmarks(metric: str, worst: Mapping[str, float] | None, least: float, n: int) -> list[Row]:
     """The metric and its values per benchmark; where no benchmark is looked for there is no such metric."""
-    return [] if worst is None else [*_one(metric, max(worst.values(), default=least), n), *_per(metric, worst, n)]
+    return [] if worst is None else [*one(metric, max(worst.values(), default=least), n), *per(metric, worst, n)]
 
 
 IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"
@@ -461,8 +451,8 @@ def _said(column: str) -> pl.Expr:
 def _validation(wanted: SetKind, rows: pl.DataFrame) -> list[Row]:
     actual = _share(_true(rows["split"] == "validation"), rows.height)
     return [
-        *_one("validation_gap", max(0.0, wanted.split.validation - actual), rows.height),
-        *_one("validation_share", actual, rows.height),
+        *one("validation_gap", max(0.0, wanted.split.validation - actual), rows.height),
+        *one("validation_share", actual, rows.height),
     ]
 
 
@@ -472,14 +462,6 @@ def _parents(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 # --- counting
-
-
-def _one(metric: str, value: float, n: int, segment: str = "") -> list[Row]:
-    return [{"metric": metric, "segment": segment, "value": float(value), "n": int(n)}]
-
-
-def _per(metric: str, values: Mapping[str, float], n: int) -> list[Row]:
-    return [row for segment, value in values.items() for row in _one(metric, value, n, segment)]
 
 
 def _table(*groups: Iterable[Row]) -> pl.DataFrame:
@@ -517,7 +499,7 @@ def _repeat_mass(frame: pl.LazyFrame, column: str, n: int) -> list[Row]:
     often = frame.group_by(column).agg(rows=pl.len(), id=pl.col("id").min()).filter(pl.col("rows") >= REPEATS)
     first = often.sort("rows", "id", descending=[True, False]).head(10).select("id", "rows").collect()
     shares = {row: _share(rows, n) for row, rows in first.iter_rows()}
-    return [*_one("repeat_mass", max(shares.values(), default=0.0), n), *_per("repeat_mass", shares, n)]
+    return [*one("repeat_mass", max(shares.values(), default=0.0), n), *per("repeat_mass", shares, n)]
 
 
 def _counts(frame: pl.LazyFrame, value: pl.Expr) -> dict[str, float]:

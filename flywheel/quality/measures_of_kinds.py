@@ -3,12 +3,12 @@
 import polars as pl
 
 from flywheel.kinds import SetKind
+from flywheel.quality.tally import Row, one, per
 from flywheel.sets.corpus import Corpus
 from flywheel.sets.reward import Reward
 from flywheel.sets.reward_pairs import RewardPairs
 from flywheel.storage.snapshots import Snapshot
 
-Row = dict[str, str | float | int]
 PAIRED = ("preference", "reward_pairs")
 """Kinds with a chosen and a rejected reply."""
 REASONS = 5
@@ -24,39 +24,39 @@ def of_kind(wanted: SetKind, candidate: Snapshot, rows: pl.DataFrame, pool: int)
     n = rows.height
     up, down = (_true(rows["label"] == side) for side in (True, False))
     found = [
-        _row("pairs_without_contrast", _true(rows["same"]) if wanted.use in PAIRED else 0, n),
-        _row("minority_share", min(up, down) / n if n else 0.0, n),
-        _row("scores_off_scale", _off_scale(wanted, rows), n),
+        *one("pairs_without_contrast", _true(rows["same"]) if wanted.use in PAIRED else 0, n),
+        *one("minority_share", min(up, down) / n if n else 0.0, n),
+        *one("scores_off_scale", _off_scale(wanted, rows), n),
+        *_empty(candidate, n, pool),
     ]
-    found += _empty(candidate, n, pool)
     if wanted.use == "kto" and up and down and up != down:
         advice = f"desirable_weight = {max(up, down) / up:g} and undesirable_weight = {max(up, down) / down:g} make both sides count the same"
-        found.append(_row("minority_share", min(up, down) / n, n, advice))
+        found += one("minority_share", min(up, down) / n, n, advice)
     if isinstance(wanted, Reward | RewardPairs):
-        found.append(_off_scale_share(wanted, candidate, pool))
+        found += _off_scale_share(wanted, candidate, pool)
     if isinstance(wanted, Corpus):
         packing = candidate.notes.get("packing", {})
         documents = int(packing.get("documents", 0))
-        found.append(_row("long_documents", packing["split"] / documents if documents else 0.0, documents))
+        found += one("long_documents", packing["split"] / documents if documents else 0.0, documents)
     return found
 
 
 def _empty(candidate: Snapshot, n: int, pool: int) -> list[Row]:
     """Nothing where the set has examples; else all the pool, and the reasons that most of its rows were left out for."""
     if n:
-        return [_row("rows_lost_to_an_empty_set", 0, pool)]
+        return one("rows_lost_to_an_empty_set", 0, pool)
     why = candidate.scan("rejected").select("reasons").explode("reasons").drop_nulls().group_by("reasons").len()
     first = why.sort("len", "reasons", descending=[True, False]).head(REASONS).collect()
-    told = [_row("rows_lost_to_an_empty_set", count, pool, reason) for reason, count in first.iter_rows()]
-    return [_row("rows_lost_to_an_empty_set", pool, pool), *told]
+    told = per("rows_lost_to_an_empty_set", dict(first.iter_rows()), pool)
+    return [*one("rows_lost_to_an_empty_set", pool, pool), *told]
 
 
-def _off_scale_share(wanted: Reward | RewardPairs, candidate: Snapshot, pool: int) -> Row:
+def _off_scale_share(wanted: Reward | RewardPairs, candidate: Snapshot, pool: int) -> list[Row]:
     """Of the rows of the pool with a rating, those with one beyond the scale, which are in no example."""
     no = candidate.scan("rejected").select("id", "reasons").explode("reasons").collect()
     off = no.filter(pl.col("reasons") == "OFF_SCALE")["id"].n_unique()
     rated = pool - no.filter(pl.col("reasons") == wanted.absent)["id"].n_unique()
-    return _row("off_scale_share", off / rated if rated else 0.0, rated)
+    return one("off_scale_share", off / rated if rated else 0.0, rated)
 
 
 def _off_scale(wanted: SetKind, rows: pl.DataFrame) -> int:
@@ -71,7 +71,3 @@ def _off_scale(wanted: SetKind, rows: pl.DataFrame) -> int:
 
 def _true(flags: pl.Series) -> int:
     return int(flags.cast(pl.Boolean).sum() or 0)
-
-
-def _row(metric: str, value: float, n: int, segment: str = "") -> Row:
-    return {"metric": metric, "segment": segment, "value": float(value), "n": int(n)}

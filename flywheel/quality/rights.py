@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES, one
 from flywheel.rights.clearance import Clearance, of_set
 from flywheel.rights.registry import Registry
 from flywheel.storage.snapshots import Snapshot, Store
@@ -20,17 +20,13 @@ def counted(found: Clearance) -> pl.DataFrame:
     """MEASURES of a clearance."""
     total = {m: found.affected[key] for m, key in JUDGED.items()}
     total["rows_of_unknown_rights"] = max(found.affected["licence", "unknown"], found.affected["teacher", "unknown"])
-    whole = [{"metric": m, "segment": "", "value": float(v), "n": found.examples} for m, v in total.items()]
-    whole.append(
-        {"metric": "unregistered_rows", "segment": "", "value": float(found.unregistered), "n": found.examples}
-    )
-    parts = [
-        {"metric": metric, "segment": f"{subject}={row['name']}", "value": float(row["rows"]), "n": found.examples}
-        for row in found.table.to_dicts()
-        for metric, (subject, verdict) in [*JUDGED.items(), *UNKNOWN]
-        if (row["subject"], row["verdict"]) == (subject, verdict)
-    ]
-    return pl.DataFrame(whole + parts, schema=MEASURES).sort("metric", "segment")
+    total["unregistered_rows"] = found.unregistered
+    rows = [row for metric, value in total.items() for row in one(metric, value, found.examples)]
+    for of in found.table.to_dicts():
+        for metric, (subject, verdict) in [*JUDGED.items(), *UNKNOWN]:
+            if (of["subject"], of["verdict"]) == (subject, verdict):
+                rows += one(metric, of["rows"], found.examples, f"{subject}={of['name']}")
+    return pl.DataFrame(rows, schema=MEASURES).sort("metric", "segment")
 
 
 JUDGED = {

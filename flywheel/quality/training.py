@@ -4,6 +4,7 @@ from flywheel.errors import FlywheelError
 from flywheel.formats.mask_proof import FAULTS, REFUSED, UNUSABLE, Proof
 from flywheel.formats.serving import served_difference
 from flywheel.kinds import SetKind
+from flywheel.quality.tally import Row, one
 from flywheel.quality.target import Target
 
 LEARNED = Target(
@@ -44,17 +45,18 @@ def unproved(wanted: SetKind) -> list[str]:
     return [target.name for target, known in there if not known]
 
 
-def training(wanted: SetKind, proof: Proof | None) -> list[dict[str, str | float | int]]:
+def training(wanted: SetKind, proof: Proof | None) -> list[Row]:
     """Rows of measures.MEASURES about a candidate; zero of zero where the recipe names no template, and nothing is judged."""
     found = proof or Proof()
-    rows = [_row(LEARNED, sum(found.faults.values()), found.examples), _row(FITS, found.too_long, found.examples)]
+    learned, n = LEARNED.metric, found.examples
+    rows = [*one(learned, sum(found.faults.values()), n), *one(FITS.metric, found.too_long, n)]
     name = wanted.template or wanted.tokenizer
     for code, count in sorted(found.faults.items()):
         why = found.shown[code][0] if code in (UNUSABLE, REFUSED) else FAULTS[code]
-        rows.append(_row(LEARNED, count, found.examples, f"{name}: {code}, {why}"))
+        rows += one(learned, count, n, f"{name}: {code}, {why}")
     said = _served(wanted)
-    rows.append(_row(SERVED, int(said is not None), int(wanted.serving is not None)))
-    return rows if said is None else [*rows, _row(SERVED, 1, 1, said)]
+    rows += one(SERVED.metric, int(said is not None), int(wanted.serving is not None))
+    return rows if said is None else [*rows, *one(SERVED.metric, 1, 1, said)]
 
 
 def _served(wanted: SetKind) -> str | None:
@@ -66,7 +68,3 @@ def _served(wanted: SetKind) -> str | None:
     except FlywheelError as e:
         return str(e)
     return served_difference(read, wanted.at(wanted.serving), wanted.serving) if read else None
-
-
-def _row(target: Target, value: float, n: int, segment: str = "") -> dict[str, str | float | int]:
-    return {"metric": target.metric, "segment": segment, "value": float(value), "n": n}

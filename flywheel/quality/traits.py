@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
 from flywheel.conditions import Condition
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.target import Target
 from flywheel.quality.targets_of_sets import SURE
 from flywheel.storage.snapshots import Store

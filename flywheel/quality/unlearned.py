@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from flywheel.filters.behaviour import Behaviour, together
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.target import Target
 from flywheel.storage.snapshots import Snapshot
 

@@ -8,7 +8,7 @@ from functools import partial
 import polars as pl
 
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.records import last_input, last_reply, reply
 from flywheel.storage.snapshots import Snapshot
 from flywheel.texts.contradictions import Features, Verdict, features, of_answers, of_questions

@@ -16,7 +16,8 @@ from flywheel.choices.mix import CELLS, allocate, axis
 from flywheel.choices.split import KEYS
 from flywheel.kinds import SetKind
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.quality.measures import MEASURES, SYNTHETIC
+from flywheel.quality.measures import SYNTHETIC
+from flywheel.quality.tally import MEASURES
 from flywheel.records import conform, short_hash
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.storage.snapshots import Snapshot, StoredPart

@@ -11,7 +11,7 @@ from flywheel.choices.pilot import LARGEST, SIZE, drawn
 from flywheel.kinds import Edit, SetKind
 from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.records import canonical, short_hash
 from flywheel.stages.assemble import decide
 from flywheel.stages.parts_of_sets import grouped

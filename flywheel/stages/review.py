@@ -14,7 +14,7 @@ import polars as pl
 from flywheel.choices.active import Batch
 from flywheel.choices.mix import task
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.records import conform
 from flywheel.storage.snapshots import Snapshot
 

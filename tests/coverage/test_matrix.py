@@ -8,7 +8,7 @@ from flywheel.coverage.matrix import MATRIX, matrix
 from flywheel.coverage.targets import measured, of_set
 from flywheel.coverage.wanted import Coverage
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.signals.language import Language
 from tests.build import chat
 

@@ -7,7 +7,7 @@ from flywheel.choices.follow import Counted
 from flywheel.coverage.targets import drifted, name_of, of_drift, of_set
 from flywheel.coverage.wanted import Coverage, Drift
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import set_targets
 from flywheel.recipe import parse_recipe
 

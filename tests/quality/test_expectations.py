@@ -11,7 +11,7 @@ import pytest
 
 from flywheel.quality import expectations
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import TARGETS, Target
 
 LOST = Target("none_lost", "lost_rows", "count", "{value} of {n} rows lost", "Look for them.", max=0)

@@ -15,7 +15,7 @@ from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.protection.policy import Policy
 from flywheel.quality import loop, measures, rights
 from flywheel.quality.expectations import Finding, judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import set_targets, wanted
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK, QUARANTINE, REJECTED, SET_ASIDE, SLIM, conform, message

@@ -10,7 +10,7 @@ from flywheel.choices.follow import Follow, Usage
 from flywheel.kinds import Threshold
 from flywheel.quality import mixes
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import adjusted, set_targets
 from flywheel.sets.sft import Sft
 from flywheel.storage.snapshots import Snapshot, Store

@@ -7,8 +7,8 @@ import pytest
 
 from flywheel.errors import RecipeInvalid
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
 from flywheel.quality.served_prompts import PROMPTED, Tuned, served_prompts
+from flywheel.quality.tally import MEASURES
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, conform
 from flywheel.storage.snapshots import Store

@@ -6,7 +6,7 @@ import pytest
 from flywheel.formats.mask_proof import Proof
 from flywheel.kinds import Threshold
 from flywheel.quality.expectations import judge
-from flywheel.quality.measures import MEASURES
+from flywheel.quality.tally import MEASURES
 from flywheel.quality.training import FITS, LEARNED, SERVED, TRAINING, training, unproved
 from flywheel.sets.sft import Sft
 
