@@ -17,7 +17,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -193,25 +193,30 @@ def narrated(instance: dg.DagsterInstance, run_id: str, progress: Progress | Non
 # --- the UI
 
 
-def up(home: Home, port: int = 3000, progress: Progress | None = None) -> int:
+def up(home: Home, port: int = 3000, progress: Progress | None = None, read_only: bool = False) -> int:
     """Serve Dagster's UI on 127.0.0.1 and run its daemon (sensors, schedule, queue) until interrupted. Returns 0 then.
 
-    The recipe is watched: when it changes, the graph follows. Raises `PortInUse`, `HomeBusy` when the UI of this home is up
-    already, and `UIEnded` when one of Dagster's processes ends by itself; the others are ended then.
+    The recipe is watched: when it changes, the graph follows. `read_only` is for looking: the webserver refuses what would
+    start, end, delete or switch anything, and no daemon runs, so that no sensor, clock or queue starts a run
+    either; dead runs are left as they are, and it may be up beside the UI of the same home. Raises `PortInUse`, `HomeBusy` when
+    the UI of this home is up already, and `UIEnded` when one of Dagster's processes ends by itself; the others are ended then.
     """
     home.recipe()
     refuse_port(port)
     with (
-        alone(home),
+        nullcontext() if read_only else alone(home),
         tempfile.TemporaryDirectory(prefix="flywheel-") as folder,
-        Services(home, Path(folder)) as services,
+        Services(home, Path(folder), read_only) as services,
     ):
-        settle(home)
+        if not read_only:
+            settle(home)
         services.start(port)
         if progress:
-            progress(f"Dagster's UI: http://127.0.0.1:{port}   home: {home.path}   (Ctrl-C ends it)")
+            looking = "   for looking only" if read_only else ""
+            progress(f"Dagster's UI: http://127.0.0.1:{port}{looking}   home: {home.path}   (Ctrl-C ends it)")
         services.watch()
-    settle(home)
+    if not read_only:
+        settle(home)
     return 0
 
 
@@ -249,14 +254,15 @@ def alone(home: Home) -> Iterator[None]:
 
 
 class Services:
-    """Dagster's three processes: the code server that holds the definitions, the webserver and the daemon.
+    """Dagster's three processes: the code server that holds the definitions, the webserver and, unless read-only, the daemon.
 
     One code server for both: each would else start its own, and the daemon a new one every minute.
     """
 
-    def __init__(self, home: Home, folder: Path) -> None:
+    def __init__(self, home: Home, folder: Path, read_only: bool = False) -> None:
         self.home = home
         self.folder = folder
+        self.read_only = read_only
         self.socket = str(folder / "code.sock")
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.handlers: dict[int, Any] = {}
@@ -284,7 +290,7 @@ class Services:
         return kind is not None and issubclass(kind, KeyboardInterrupt)
 
     def start(self, port: int) -> None:
-        """Start all three, and return when the UI answers."""
+        """Start them, and return when the UI answers."""
         root = str(Path(__file__).resolve().parent.parent)
         code = ["-s", self.socket, "-m", "assets.definitions", "-d", root, "--location-name", LOCATION]
         self.run("code server", "dagster", "code-server", "start", *code, "--log-level", "error")
@@ -292,10 +298,14 @@ class Services:
         location = {"grpc_server": {"socket": self.socket, "location_name": LOCATION}}
         workspace = self.folder / "workspace.yaml"
         workspace.write_text(json.dumps({"load_from": [location]}))  # JSON is YAML
-        self.run("daemon", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error")
+        if not self.read_only:
+            self.run("daemon", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error")
         quiet = ["--log-level", "error", "--dagster-log-level", "error", "--suppress-warnings"]
-        self.run("webserver", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace), *quiet)
+        where = ["-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
+        self.run("webserver", "dagster_webserver", *where, *quiet, *(["--read-only"] if self.read_only else []))
         self.until(lambda: listens(port))
+        if self.read_only:
+            return
         with (self.home.path / ".up").open("w") as file:
             file.write(f"http://127.0.0.1:{port} (process {os.getpid()})")
 

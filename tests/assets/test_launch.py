@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -197,6 +199,52 @@ def test_a_killed_ui_leaves_no_process(home: Home, tmp_path: Path) -> None:
     while sleeping(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not sleeping(pid)
+
+
+LAUNCH = """mutation { launchRun(executionParams: {mode: "default", runConfigData: {}, selector: {jobName: "build",
+  repositoryName: "__repository__", repositoryLocationName: "flywheel"}}) { __typename } }"""
+DELETE = """mutation { deletePipelineRun(runId: "00000000-0000-4000-8000-000000000000") { __typename } }"""
+SWITCH = """mutation { startSchedule(scheduleSelector: {scheduleName: "daily_build",
+  repositoryName: "__repository__", repositoryLocationName: "flywheel"}) { __typename } }"""
+RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "flywheel") { __typename } }"""
+GRAPH = "{ assetNodes { assetKey { path } dependencyKeys { path } } }"
+
+
+def asked(port: int, query: str) -> Any:
+    """The answer of Dagster's own interface."""
+    body, head = json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, head)
+    with opener.open(request, timeout=60) as answer:
+        return json.loads(answer.read())["data"]
+
+
+@pytest.mark.slow
+def test_a_read_only_ui_shows_the_graph_and_refuses_every_change(tmp_path: Path) -> None:
+    home, said = small_home(tmp_path / "home"), tmp_path / "said"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "flywheel", "up", "--read-only", "--home", str(home.path), "--port", str(port)]
+    root = Path(__file__).resolve().parents[2]
+    with said.open("w") as log, subprocess.Popen(command, cwd=root, stdout=log, stderr=log) as process, alone(home):
+        try:  # `alone`: the UI of the same home may be up beside it
+            until = time.monotonic() + 120
+            while "for looking only" not in said.read_text() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.3)
+            nodes = asked(port, GRAPH)["assetNodes"]
+            refused = {m: next(iter(asked(port, m).values()))["__typename"] for m in (LAUNCH, DELETE, SWITCH, RELOAD)}
+            runs = asked(port, "{ runsOrError { ... on Runs { results { runId } } } }")
+            daemons = asked(port, "{ instance { daemonHealth { allDaemonStatuses { healthy } } } }")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            ended = process.wait(60)
+    upstream = {n["assetKey"]["path"][0]: [d["path"][0] for d in n["dependencyKeys"]] for n in nodes}
+    assert "curated" in upstream["answers"]
+    assert set(refused.values()) == {"UnauthorizedError"}
+    assert runs["runsOrError"]["results"] == [], "files wait in the inbox, and no sensor saw them"
+    assert not any(d["healthy"] for d in daemons["instance"]["daemonHealth"]["allDaemonStatuses"])
+    assert ended == 0, said.read_text()
 
 
 def test_a_changed_recipe_is_noticed_and_a_broken_one_is_told(
