@@ -85,11 +85,14 @@ def _rows(head: Snapshot, ids: list[str]) -> int:
 
 
 def _count(rows: pl.LazyFrame, ids: list[str]) -> int:
-    """Rows that are theirs, or were made of what is theirs."""
+    """Rows that are theirs, or were made of what is theirs: of their rows, or by feedback of theirs on others' calls."""
     have = rows.collect_schema()
     theirs = [pl.col(c).is_in(ids) for c in ("id", "feedback_id") if c in have]
-    if "parents" in have:
-        theirs.append(pl.col("parents").list.eval(pl.element().is_in(ids)).list.any())
+    theirs += [
+        pl.col(c).list.eval(pl.element().is_in(ids)).list.any()
+        for c in ("parents", "feedback")
+        if have.get(c) == pl.List(pl.String)
+    ]
     if not theirs:
         return 0
     return int(rows.select(pl.any_horizontal(theirs).fill_null(False).sum()).collect().item() or 0)

@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 import time
+from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -17,9 +18,12 @@ import pytest
 import zstandard
 
 from flywheel.__main__ import run
+from flywheel.audit.forward import reached
 from flywheel.erasure import forget as erasure
+from flywheel.erasure.suppression import sealed
 from flywheel.home import Home
 from flywheel.logs.identities import pseudonym
+from flywheel.storage.catalog import Catalog
 from tests.homes import RECIPE, call, drop, small_home, thumb
 
 PERSON = '\n[[signal]]\nuse = "person"\nmetadata = "account.id"\n'
@@ -92,7 +96,19 @@ def exports(home: Home) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def done(used, before):
+def traced(used):
+    """What `flywheel trace` reaches from some users and sessions, and what a dry run says would go of each."""
+    found = {}
+    asked = [("user", u) for u in ("subject-7", "subject-07b", "expert", "u3", "u40")] + [("conversation", "s3")]
+    for by, value in asked:
+        with Catalog.open(used) as catalog:
+            found[value] = reached(catalog, by, value)
+        found[value]["dry"] = said("forget", f"--{by}", value, "--home", used.path)[1]
+    return found
+
+
+@pytest.fixture(scope="module")
+def done(used, before, traced):
     """The dry run, and the erasure."""
     dry = said("forget", "--user", "subject-7", "--home", used.path)
     held = traces(used.path)
@@ -170,6 +186,22 @@ def test_row_68_forgetting_a_user_gives_a_list_of_sets_and_rows_rebuilt_sets_wit
     assert rebuilt.height == 29
     assert not rebuilt["parents"].explode().str.contains("request-of-seven").any()
     assert (used.path / "receipts" / f"{answer['id']}.md").exists()
+
+
+@pytest.mark.slow
+def test_whatever_trace_reaches_of_them_a_dry_run_says_would_go(used, traced):
+    assert traced["subject-7"]["calls"]
+    assert traced["subject-7"]["examples"]
+    for value, told in traced.items():
+        dry, marks = told["dry"], set(told["dry"]["row_marks"])
+        # own events and those of others about their calls: what is said of a call goes with it
+        ids = {c["id"] for c in told["calls"]} | {e["feedback_id"] for e in told["events"]}
+        assert ids, value
+        assert {id for id in ids if sealed("row", id, used.secret) not in marks} == set(), value
+        held = {(v["set"], v["version"]): v["examples"] for v in dry["versions"]}
+        reach = {(e["set"], e["version"], e["example"]) for e in told["examples"]}
+        for version, n in Counter(e[:2] for e in reach).items():
+            assert held.get(version, 0) >= n, (value, version)  # a dry run counts every example made of a row of theirs
 
 
 @pytest.mark.slow
