@@ -302,7 +302,7 @@ class Services:
             self.run("daemon", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error")
         quiet = ["--log-level", "error", "--dagster-log-level", "error", "--suppress-warnings"]
         where = ["-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
-        self.run("webserver", "dagster_webserver", *where, *quiet, *(["--read-only"] if self.read_only else []))
+        self.run("webserver", "assets.webserver", *where, *quiet, *(["--read-only"] if self.read_only else []))
         self.until(lambda: listens(port))
         if self.read_only:
             return

@@ -14,7 +14,11 @@ from flywheel.loopback import is_here
         ("http://[::1]:5000", True),
         ("https://example.org/127.0.0.1", False),
         ("http://localhost.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+        ("http://127.example.org", False),
         ("http://10.0.0.1", False),
+        ("http://[", False),
+        ("localhost", False),
         ("", False),
     ],
 )

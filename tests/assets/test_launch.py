@@ -236,6 +236,7 @@ def test_a_read_only_ui_shows_the_graph_and_refuses_every_change(tmp_path: Path)
             refused = {m: next(iter(asked(port, m).values()))["__typename"] for m in (LAUNCH, DELETE, SWITCH, RELOAD)}
             runs = asked(port, "{ runsOrError { ... on Runs { results { runId } } } }")
             daemons = asked(port, "{ instance { daemonHealth { allDaemonStatuses { healthy } } } }")
+            foreign = by_another_site(port)
         finally:
             process.send_signal(signal.SIGTERM)
             ended = process.wait(60)
@@ -244,7 +245,23 @@ def test_a_read_only_ui_shows_the_graph_and_refuses_every_change(tmp_path: Path)
     assert set(refused.values()) == {"UnauthorizedError"}
     assert runs["runsOrError"]["results"] == [], "files wait in the inbox, and no sensor saw them"
     assert not any(d["healthy"] for d in daemons["instance"]["daemonHealth"]["allDaemonStatuses"])
+    assert foreign == [403, 403, 403]
     assert ended == 0, said.read_text()
+
+
+def by_another_site(port: int) -> list[int]:
+    """What a page elsewhere is answered: by GET, with its own origin, and under its own name."""
+    url, found = f"http://127.0.0.1:{port}/graphql", []
+    body, plain = b'{"query": "{ __typename }"}', {"Content-Type": "application/json"}
+    for address, data, headers in (
+        (f"{url}?query=%7B__typename%7D", None, {}),
+        (url, body, plain | {"Origin": "https://evil.example"}),
+        (url, body, plain | {"Host": "evil.example"}),
+    ):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(address, data, headers), timeout=10)
+        found.append(refused.value.code)
+    return found
 
 
 def test_a_changed_recipe_is_noticed_and_a_broken_one_is_told(
