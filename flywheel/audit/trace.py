@@ -18,7 +18,8 @@ EVENT = "feedback_id, kind, explicit, actor_kind, actor, value, target_id, occur
 def why(catalog: "Catalog", wanted: str) -> Fact:
     """Everything known of one row: `{id, kind, sources, steps, sets}`.
 
-    `wanted` is an id of ours ("openai_chat:req_x"), the application's own ("req_x"), an example's or a feedback event's.
+    `wanted` is an id of ours ("openai_chat:req_x"), the application's own ("req_x"), an example's or a feedback event's;
+    or a place, FILE:N, of an export or a raw file (`places.at_place`).
     `sources`: one entry per raw line behind it, its `digest` taken from the raw file now; `intact` says whether that is still the
     digest it was read with. `steps`: what happened to it, from ingest to export, each `{stage, what, ...}`. `sets`: every version of
     every set that holds it. Raises `UnknownRow` with the nearest ids.
@@ -80,6 +81,10 @@ def named(catalog: "Catalog", wanted: str) -> tuple[str, str, list[str]]:
     )
     if aside and aside[0]["kept_id"] and aside[0]["kept_id"] != wanted:
         return named(catalog, aside[0]["kept_id"])
+    from flywheel.audit.places import at_place
+
+    if (found_at := at_place(catalog, wanted)) is not None:
+        return named(catalog, found_at)
     close = catalog.rows(
         "SELECT id FROM (SELECT unnest([id, native_id]) AS id FROM conversations UNION SELECT id FROM examples UNION SELECT feedback_id FROM feedback) "
         "WHERE jaro_winkler_similarity(id, $1) > 0.8 ORDER BY jaro_winkler_similarity(id, $1) DESC, id LIMIT 3",

@@ -20,11 +20,13 @@ from flywheel.home import Home
 def why(id: str, prov: Path | None, home_path: str | None, as_json: bool) -> None:
     """Walk one row back to the bytes of every log and feedback line behind it, and forward to every set that holds it.
 
-    ID is an id of ours, your application's own, an example's (rows.parquet of an export) or a feedback event's. It may also be
-    SET or SET@VERSION: then every stage behind that release is told, from its manifest.
+    ID is an id of ours, your application's own, an example's (rows.parquet of an export) or a feedback event's; or FILE:N, a line
+    of a file of an export or of a raw file. It may also be SET or SET@VERSION: then every stage behind that release is told, from
+    its manifest.
 
     \b
-    Example: flywheel why openai_chat:req_81
+    Examples: flywheel why openai_chat:req_81
+              flywheel why exports/support/current/train.jsonl:17
     """
     home = Home.open(home_path)
     from flywheel.audit import release
