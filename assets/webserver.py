@@ -51,7 +51,7 @@ def main() -> None:
     from dagster_webserver.cli import dagster_webserver
     from dagster_webserver.webserver import DagsterWebserver
 
-    class Guarded(DagsterWebserver[Any]):
+    class Guarded(DagsterWebserver[Any, Any]):
         """Dagster's webserver behind `OwnPagesOnly`."""
 
         def build_middleware(self) -> list[Middleware]:
