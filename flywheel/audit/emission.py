@@ -4,14 +4,16 @@ HOME/lineage/openlineage.jsonl    an event a line, run after run; may be moved o
 """
 
 import json
+import mmap
 import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
-from flywheel.audit.openlineage import OpenLineage
+from flywheel.audit.openlineage import Ending, OpenLineage
 from flywheel.home import Home
 from flywheel.loopback import is_here
 from flywheel.storage.snapshots import sync
@@ -31,7 +33,11 @@ class Stays(urllib.request.HTTPRedirectHandler):
 
 
 def keep(home: Home, told: Sequence[Event]) -> None:
-    """Add events to the file of the home. Call while holding the home's lock. A line that a crash cut short goes first."""
+    """Add the events of a run to the file of the home. Call while holding the home's lock.
+
+    What a crash left of an earlier run's events goes first: no START stands without its end. So a run that was killed before it
+    could be told of is not in the file; Dagster has it as failed.
+    """
     path = home.path / FILE
     path.parent.mkdir(exist_ok=True)
     with path.open("a+b") as file:
@@ -42,17 +48,27 @@ def keep(home: Home, told: Sequence[Event]) -> None:
     sync(path.parent)
 
 
-def _whole(path: Any) -> int:
-    """Bytes up to the end of the last whole line."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - 65536)
-            file.seek(start)
-            if (at := file.read(end - start).rfind(b"\n")) >= 0:
-                return int(start + at + 1)
+def _whole(path: Path) -> int:
+    """Bytes up to the end of the last run that is told of as a whole."""
+    if not path.stat().st_size:
+        return 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as told:
+        end = told.rfind(b"\n")
+        while end >= 0:
+            start = told.rfind(b"\n", 0, end)
+            if _ends_a_run(told[start + 1 : end]):
+                return end + 1
             end = start
     return 0
+
+
+def _ends_a_run(line: bytes) -> bool:
+    """Whether this is the event that is written last of a run: its end, not that of a step."""
+    try:
+        event = json.loads(line)
+        return event["eventType"] in get_args(Ending) and "parent" not in event["run"].get("facets", {})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def send(sink: OpenLineage, told: Sequence[Event]) -> str | None:

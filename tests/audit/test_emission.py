@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,7 @@ import pytest
 
 from flywheel.audit import emission
 from flywheel.audit.emission import FILE, keep, send
-from flywheel.audit.openlineage import OpenLineage
+from flywheel.audit.openlineage import OpenLineage, Ran, events
 from flywheel.home import Home
 
 EVENTS = [{"eventType": "START", "n": n} for n in range(3)]
@@ -62,13 +63,28 @@ def serving(answer: int = 201, to: str = "", silent: threading.Event | None = No
         thread.join()
 
 
-def test_events_are_added_and_a_torn_line_goes_first(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    keep(home, EVENTS[:1])
-    with (tmp_path / FILE).open("ab") as file:
-        file.write(b'{"eventType": "STA' + b"x" * 70_000)
-    keep(home, EVENTS[1:])
-    assert [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()] == EVENTS
+def run_of(n: int) -> list[dict[str, Any]]:
+    """What is told of a run of two steps."""
+    steps = [Ran(f"step{k}", 10.0 * n + k, 10.0 * n + k + 1, "COMPLETE") for k in range(2)]
+    return events("here", str(uuid.UUID(int=n)), "build", steps)
+
+
+def test_whatever_a_crash_left_of_a_run_goes_before_the_next_is_told(tmp_path: Path) -> None:
+    home, path = Home(tmp_path), tmp_path / FILE
+    keep(home, run_of(1))
+    one = path.read_bytes()
+    keep(home, run_of(2))
+    two = path.read_bytes()
+    lines = two[len(one) :].splitlines(keepends=True)
+    cuts = [len(one) + len(b"".join(lines[:n])) for n in range(len(lines))]
+    for cut in [*cuts, *(c + 9 for c in cuts)]:
+        path.write_bytes(two[:cut])
+        keep(home, run_of(3))
+        told = [json.loads(line) for line in path.read_text().splitlines()]
+        assert told == run_of(1) + run_of(3)
+    path.write_bytes(two)
+    keep(home, run_of(3))
+    assert [json.loads(line) for line in path.read_text().splitlines()] == run_of(1) + run_of(2) + run_of(3)
 
 
 def test_a_file_of_one_torn_line_begins_anew(tmp_path: Path) -> None:
