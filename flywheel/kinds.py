@@ -330,7 +330,7 @@ class Split(BaseModel, frozen=True, extra="forbid"):
 
     validation: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the examples wanted in validation."""
-    by: tuple[Literal["conversation", "user", "duplicates"], ...] = ("conversation", "user", "duplicates")
+    by: tuple[Literal["conversation", "user", "duplicates", "source"], ...] = ("conversation", "user", "duplicates")
 
 
 class Formed(NamedTuple):

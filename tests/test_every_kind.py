@@ -100,6 +100,14 @@ use = "stepwise"
 export = ["trl", "huggingface"]
 
 [[set]]
+name = "ai_or_human"
+use = "detector"
+export = ["huggingface"]
+[set.mix.origin]
+logged = 0.5
+demonstrated = 0.5
+
+[[set]]
 name = "agents"
 use = "tool_use"
 export = ["trl", "openai"]
@@ -139,7 +147,7 @@ scale = [6, 10]
 export = ["trl"]
 """
 RELEASED = {
-    "answers", "sessions", "pairs", "verdicts", "ratings", "rating_pairs", "documents", "reasoning", "steps", "agents", "trajectories",
+    "answers", "sessions", "pairs", "verdicts", "ratings", "rating_pairs", "documents", "reasoning", "steps", "ai_or_human", "agents", "trajectories",
 }  # fmt: skip
 
 
@@ -273,7 +281,10 @@ def test_what_cannot_be_is_blocked_for_the_right_reason_and_the_others_go_on(bui
 
 def test_the_files_of_each_kind_have_its_form(built):
     home, _ = built
-    first = {n: json.loads((home.exports / n / "current" / "train.jsonl").read_text().split("\n")[0]) for n in RELEASED}
+    first = {
+        n: json.loads((home.exports / n / "current" / "train.jsonl").read_text().split("\n")[0])
+        for n in RELEASED - {"ai_or_human"}
+    }
     keys = {name: set(line) for name, line in first.items()}
     assert keys["answers"] >= {"messages"}
     assert keys["pairs"] >= {"prompt", "chosen", "rejected"}
@@ -284,6 +295,8 @@ def test_the_files_of_each_kind_have_its_form(built):
     assert first["reasoning"]["completion"][0]["thinking"]
     assert keys["steps"] == {"prompt", "completions", "labels"}
     assert keys["agents"] >= {"prompt", "completion", "tools"}
+    texts = pl.read_parquet(home.exports / "ai_or_human" / "current" / "train.parquet")
+    assert texts.columns == ["text", "label"]
     assert (home.exports / "verdicts" / "current" / "kto.yaml").exists()
 
 

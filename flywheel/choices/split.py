@@ -14,6 +14,7 @@ KEYS = {
     "conversation": ("conversation_id",),
     "user": ("user", "person"),
     "duplicates": ("near_group", "exact_group", "semantic_group"),
+    "source": ("source",),
 }
 """What `[set.split] by` names, and the columns of the pool that tell it."""
 

@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid
+from flywheel.formats.card import TASK
 from flywheel.formats.messages import calls_of, every_message, learned_replies, lost_fields, text_of, tools_of
 from flywheel.formats.stepwise import stepwise_line
 from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
@@ -40,6 +41,7 @@ COLUMNS: dict[str, Any] = {
 }
 SIDES: dict[str, tuple[str, ...]] = {
     "corpus": ("text", "source", "licence"),
+    "detector": ("text", "label"),
     "stepwise": ("prompt", "completions", "labels"),
     "reward_pairs": ("prompt", "chosen", "rejected", "margin", "tools"),
     "preference": ("prompt", "chosen", "rejected", "tools"),
@@ -52,7 +54,7 @@ class HuggingFace(Export):
     """Parquet with portable columns: lists of messages, in which tool calls, and beside which tools, are JSON strings.
 
     As nested columns, Arrow would give every call the arguments of all others, with nulls; a reader parses these strings.
-    Each row carries its id, so that it can be traced.
+    Each row carries its id, so that it can be traced; but for texts of a detector, which are traced by their line.
     """
 
     use: Literal["huggingface"] = "huggingface"
@@ -67,12 +69,15 @@ class HuggingFace(Export):
         "cot",
         "stepwise",
         "corpus",
+        "detector",
     )
 
     def render(self, example: Mapping[str, Any]) -> dict[str, Any]:
         if example["kind"] == "corpus":
             known = {c: example.get(c) for c in ("source", "licence")}
             return {"text": text_of(example["completion"][0]), **known, "id": example["id"]}
+        if example["kind"] == "detector":  # an id says where the text is from, and so what its label is
+            return {"text": text_of(example["completion"][0]), "label": example["label"]}
         if example["kind"] == "stepwise":
             return {**stepwise_line(example), "id": example["id"]}
         prompt, completion = ([_message(m) for m in example[side]] for side in ("prompt", "completion"))
@@ -108,12 +113,17 @@ class HuggingFace(Export):
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         """The card's front matter with the files. At the top of the export folder the whole card takes its place."""
         data = [{"split": split, "path": path} for split, path in files.items()]
-        told = ["---", f"pretty_name: {orjson.dumps(name).decode()}", "task_categories: [text-generation]"]
+        told = [
+            "---",
+            f"pretty_name: {orjson.dumps(name).decode()}",
+            f"task_categories: [{TASK.get(kind, 'text-generation')}]",
+        ]
         told += [f"tags: {orjson.dumps(['flywheel', kind]).decode()}"]
         if data:
             told += ["configs:", "- config_name: default", "  default: true"]
             told += [f"  data_files: {orjson.dumps(data).decode()}"]
-        columns = ", ".join(f"`{c}`" for c in (*SIDES.get(kind, ("prompt", "completion", "tools")), "id"))
+        beside = () if kind == "detector" else ("id",)
+        columns = ", ".join(f"`{c}`" for c in (*SIDES.get(kind, ("prompt", "completion", "tools")), *beside))
         told += ["---", "", f"# {name}", "", f"Columns: {columns}. `tools` and each message's `tool_calls` are JSON."]
         return {"README.md": ("\n".join(told) + "\n").encode()}
 
@@ -218,6 +228,17 @@ class Document(_Row):
         return None if self.text.strip() else "the text is empty."
 
 
+class Detected(Line):
+    """A text, and whether a model wrote it."""
+
+    text: str
+    label: bool
+
+    def fault(self) -> str | None:
+        """It says something."""
+        return None if self.text.strip() else "the text is empty."
+
+
 class Steps(_Row):
     """A prompt, its steps, and a label for each."""
 
@@ -281,7 +302,7 @@ def _side_fault(prompt: list[Message], reply: list[Message]) -> str | None:
 
 def _shape(row: Mapping[str, Any]) -> type[Line]:
     if "text" in row:
-        return Document
+        return Detected if "label" in row else Document
     if "chosen" in row:
         return Preference
     if "completions" in row:

@@ -22,10 +22,14 @@ ABOUT = {
     "preference": "Prompts with two replies: the one people preferred and the one they did not.",
     "kto": "Prompts with one reply, each marked as desired or not by the thumbs of users.",
     "reward": "Prompts with one reply and its score, normalised per rater.",
+    "detector": "Texts, each marked by whether a model wrote it (true) or a person (false).",
     "corpus": "Documents, each a text to go on from.",
     "tool_use": "Requests that were met with tools: the calls, their results and the reply.",
     "cot": "Prompts with the reasoning and, apart from it, an answer that was verified.",
 }
+
+TASK = {"detector": "text-classification"}
+"""What a trainer is to do with a set, as dataset tools name it, where that is not to write text."""
 
 
 def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -81,7 +85,7 @@ def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         *([f"language: {_json(languages)}"] if languages else []),
         "source_datasets: [original]",
         f"size_categories: [{_json(size)}]",
-        "task_categories: [text-generation]",
+        f"task_categories: [{TASK.get(manifest['kind'], 'text-generation')}]",
         f"tags: {_json(['flywheel', manifest['kind']])}",
         "configs:",
     ]

@@ -91,7 +91,7 @@ class Proof:
 
 
 def prove(candidate: Snapshot, read: ChatFormat) -> Proof:
-    """Prove the mask of every example of a set; documents of a corpus need no template. Parts are proved side by side."""
+    """Prove the mask of every example of a set; texts without a prompt (corpus, detector) need no template. Parts are proved side by side."""
     run = side_by_side if candidate.count() >= WORTH_PROCESSES else one_by_one
     done = run([partial(prove_part, part, read) for part in candidate.parts])
     proof = Proof()
@@ -111,7 +111,7 @@ def prove_examples(examples: Iterator[Mapping[str, Any]], read: ChatFormat) -> P
     """Prove the mask of examples, some at a time; of a pair, with either reply."""
     proof = Proof()
     special = _special(read)
-    told = (e for e in examples if e["kind"] != "corpus")
+    told = (e for e in examples if e["kind"] not in ("corpus", "detector"))
     while some := list(islice(told, BATCH)):
         proof.examples += len(some)
         batch: list[_Rendered] = []

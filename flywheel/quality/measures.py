@@ -35,6 +35,8 @@ LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
     "duplicates": ("exact_group", "near_group", "semantic_group"),
 }
 """What a split may be made by, and the columns of the pool that say which rows belong together."""
+ASKED_LEAKS: Mapping[str, tuple[str, ...]] = {"source": ("source",)}
+"""The same, of what is on both sides of most sets and is looked at only where the split is made by it."""
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
 ROWS_AT_ONCE = 50_000
 """Rows whose text is in memory at one time."""
@@ -254,7 +256,7 @@ def candidate(
         _benchmarks("benchmark_margin", leaks.worst(candidate, curated, similarity), -1.0, n),
         one(
             "role_violations",
-            n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use == "corpus" else IN_ORDER)),
+            n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use in DOCUMENTS else IN_ORDER)),
             n,
         ),
         one("empty_replies", _true(rows["empty"]), n),
@@ -346,7 +348,9 @@ def _leaks(wanted: SetKind, rows: pl.DataFrame, curated: Snapshot) -> list[Row]:
     """`leaking_groups` for each thing the split is made by, and `shared_groups` for the others: groups of the pool, found
     through the parents, with examples on both sides."""
     have = curated.schemas["rows"]
-    kinds = {kind: [c for c in columns if c in have] for kind, columns in LEAK_KINDS.items()}
+    by: tuple[str, ...] = wanted.split.by
+    looked = dict(LEAK_KINDS) | {kind: c for kind, c in ASKED_LEAKS.items() if kind in by}
+    kinds = {kind: [c for c in columns if c in have] for kind, columns in looked.items()}
     columns = sorted({c for cs in kinds.values() for c in cs})
     sides = _parents(rows).lazy().join(curated.scan().select("id", *columns), on="id", how="inner").collect()
     out: list[Row] = []
@@ -429,7 +433,9 @@ IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"
 not alone. What the filter broken_roles lets pass is in order."""
 
 DOCUMENT = r"^>a$"
-"""A document of a corpus: no prompt, one text."""
+"""A document of a corpus, or a text of a detector: no prompt, one text."""
+DOCUMENTS = ("corpus", "detector")
+"""The kinds whose examples are such texts."""
 
 ROLE_LETTERS = {"system": "s", "developer": "s", "user": "u", "assistant": "a", "tool": "t"}
 

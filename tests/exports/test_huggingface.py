@@ -33,6 +33,7 @@ def folder_of(tmp_path, *given, kind="sft"):
         ("kto", [KTO]),
         ("reward", [REWARD]),
         ("corpus", [CORPUS]),
+        ("detector", [example(kind="detector", completion="assistant: Once upon a time.", label=True)]),
     ],
 )
 def test_row_163_load_dataset_opens_the_folder(tmp_path, kind, given):
