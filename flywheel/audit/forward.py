@@ -130,15 +130,13 @@ def resolve(catalog: "Catalog", by: str, value: str) -> Origin:
         "SELECT DISTINCT set, version, id FROM example_links WHERE (kind = 'conversation' AND of IN (FROM traced_calls)) "
         "OR (kind = 'feedback' AND of IN (SELECT id FROM traced_events WHERE own))"
     )
-    _table(catalog, "traced_links", linked)
-    ids = "SELECT id, true AS whole FROM traced_calls UNION ALL SELECT id, false FROM traced_links WHERE id NOT IN (FROM traced_calls)"
-    _table(catalog, "traced_ids", f"SELECT id, bool_or(whole) AS whole FROM ({ids}) GROUP BY id")
+    _table(catalog, "traced_links", f"SELECT * FROM ({linked}) ANTI JOIN traced_calls USING (id)")
     columns = "set, version, id, split, origin, signal, head"
     _table(
         catalog,
         "traced_examples",
         f"WITH e AS (SELECT {columns}, false AS superseded FROM examples UNION ALL SELECT {columns}, true FROM superseded_examples) "
-        "SELECT e.* FROM e JOIN traced_ids t USING (id) LEFT JOIN traced_links l USING (set, version, id) WHERE t.whole OR l.id IS NOT NULL",
+        "SELECT * FROM e SEMI JOIN traced_calls USING (id) UNION ALL SELECT * FROM e SEMI JOIN traced_links USING (set, version, id)",
     )
     return origin
 
