@@ -265,6 +265,18 @@ def _operator(catalog: "Catalog", value: str) -> Origin:
     return Origin("operator", value, OF_CALLS, changed_by(found), NO_EVENT, {"reasons": found.reasons}, found.uses)
 
 
+def _guideline(_: "Catalog", value: str) -> Origin:
+    """A guideline, NAME or NAME@VERSION, as the events made by it name it; with the calls whose labels they had a part in."""
+    given = "json_extract_string(metadata, '$.guideline') || coalesce('@' || json_extract_string(metadata, '$.guideline_version'), '')"
+    events = (
+        f"SELECT feedback_id FROM (SELECT feedback_id, {given} AS given FROM feedback_text WHERE contains(metadata, 'guideline')) "
+        "WHERE given = $value OR starts_with(given, $value || '@')"
+    )
+    calls = f"SELECT id FROM feedback_ledger WHERE status IN ('applied', 'contradicted') AND feedback_id IN ({events})"
+    lines = "kind = 'feedback' AND id IN (SELECT id FROM traced_events WHERE own)"
+    return Origin("guideline", value, lines, calls, events, {"value": value})
+
+
 BY: Mapping[str, Callable[["Catalog", str], Origin]] = {
     "user": _user,
     "file": _file,
@@ -274,6 +286,7 @@ BY: Mapping[str, Callable[["Catalog", str], Origin]] = {
     "model": _column("model", "model"),
     "app": _column("app", "app"),
     "operator": _operator,
+    "guideline": _guideline,
     "id": _row,
 }
 """What can be traced, and how it is found. A conversation is a session, with all its turns."""

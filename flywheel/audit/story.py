@@ -23,6 +23,7 @@ OF = {
     "model": "replies a model wrote",
     "app": "calls of an application",
     "operator": "what an operator changed or left out",
+    "guideline": "what was labelled by a guideline",
     "id": "row",
 }
 

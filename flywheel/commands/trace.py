@@ -17,6 +17,7 @@ HELP = {
     "model": "Who wrote the replies.",
     "app": "An application.",
     "operator": "An operator, NAME or NAME@VERSION: what it changed or left out, and what was made with it.",
+    "guideline": "What reviewers and judges labelled by, NAME or NAME@VERSION, as their events name it.",
     "id": "One row, by any id that flywheel why takes.",
 }
 

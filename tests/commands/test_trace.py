@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flywheel.__main__ import run
-from tests.homes import Ran, call, drop, small_home
+from tests.homes import Ran, call, drop, small_home, thumb
 
 HOSTILE = "\x1b[31m[bold]| # <script>alert(1)</script>"
 
@@ -55,3 +55,27 @@ def test_one_thing_is_traced_at_a_time(given, built, capsys):
 def test_what_is_unknown_ends_with_1(built, capsys):
     assert run(["trace", "--user", "nobody", "--home", str(built.path)]) == 1
     assert 'nothing is known of the user "nobody"' in capsys.readouterr().err
+
+
+def test_row_117_a_guideline_leads_to_what_was_labelled_by_it(tmp_path, capsys):
+    home = small_home(tmp_path / "home")
+    by = {1: {"guideline": "tone", "guideline_version": 2}, 3: {"guideline": "tone@1"}, 5: {"guideline": "tones"}}
+    events = [thumb(n, up=True) | {"actor_kind": "expert"} | told for n, told in by.items()]
+    drop(home, "feedback/experts.jsonl", *events, {**events[0], "event_id": "lost", "request_id": "nobody"})
+    assert Ran(home).success
+
+    def found(wanted):
+        assert run(["trace", "--guideline", wanted, "--json", "--home", str(home.path)]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    both, second = found("tone"), found("tone@2")
+    assert {c["id"] for c in both["calls"]} == {"openai_chat:req_1", "openai_chat:req_3"}
+    assert {c["id"] for c in second["calls"]} == {"openai_chat:req_1"}
+    assert {e["feedback_id"] for e in second["events"] if e["own"]} == {"feedback_events:fb_1", "feedback_events:lost"}
+    assert {x["name"] for x in second["lines"]} == {"experts.jsonl"}
+    assert {(e["set"], e["example"]) for e in second["examples"]} == {
+        (name, "openai_chat:req_1") for name in ("answers", "verdicts")
+    }
+    assert all(e["line"] for e in second["examples"])
+    assert run(["trace", "--guideline", "ton", "--home", str(home.path)]) == 1
+    assert 'nothing is known of the guideline "ton"' in capsys.readouterr().err
