@@ -161,7 +161,7 @@ FAULTS = [
     ),
     (
         f'name = "a"\n{SET}[set.split]\nby = ["users"]',
-        "set.0.sft.split.by.0: found 'users'. Did you mean \"user\"? Allowed: conversation, user, duplicates.",
+        "set.0.sft.split.by.0: found 'users'. Did you mean \"user\"? Allowed: conversation, user, duplicates, source.",
     ),
     (
         f'name = "a"\n{SET}[set.split]\ntest = 0.1',

@@ -25,8 +25,8 @@ def why(id: str, prov: Path | None, home_path: str | None, as_json: bool) -> Non
     its manifest.
 
     \b
-    Examples: flywheel why openai_chat:req_81
-              flywheel why exports/support/current/train.jsonl:17
+    Example: flywheel why openai_chat:req_81
+             flywheel why exports/support/current/train.jsonl:17
     """
     home = Home.open(home_path)
     from flywheel.audit import release
