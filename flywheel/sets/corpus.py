@@ -42,8 +42,7 @@ class Corpus(SetKind):
         return True
 
     def formed_surely(self) -> pl.Expr:
-        spoken = (reply().struct.field("role") == "assistant") & last_reply().str.contains(r"[!-~]")
-        return pl.when(spoken.fill_null(False)).then(pl.lit(""))
+        return surely_spoken()
 
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
@@ -63,6 +62,12 @@ class Corpus(SetKind):
         return (
             {"packing": pack(counted["tokens"].drop_nulls().to_list(), self.sequence_tokens)} if counted.height else {}
         )
+
+
+def surely_spoken() -> pl.Expr:
+    """Of a conversation, "" where its reply is an assistant's and surely says something; null where the text has to be read."""
+    spoken = (reply().struct.field("role") == "assistant") & last_reply().str.contains(r"[!-~]")
+    return pl.when(spoken.fill_null(False)).then(pl.lit(""))
 
 
 def _tokens(wanted: Corpus, picked: pl.DataFrame, pool: pl.LazyFrame) -> pl.DataFrame:

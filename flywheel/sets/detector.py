@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 
 from flywheel.kinds import Formed, SetKind
-from flywheel.records import conform, last_reply, message, reply
+from flywheel.records import conform, message
 from flywheel.sets import PICKED
+from flywheel.sets.corpus import surely_spoken
 
 
 class Detector(SetKind):
@@ -41,8 +42,7 @@ class Detector(SetKind):
         return True
 
     def formed_surely(self) -> pl.Expr:
-        spoken = (reply().struct.field("role") == "assistant") & last_reply().str.contains(r"[!-~]")
-        return pl.when(spoken.fill_null(False)).then(pl.lit(""))
+        return surely_spoken()
 
     def form(
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
