@@ -12,10 +12,10 @@ import polars as pl
 from pydantic import ValidationError
 
 from flywheel.errors import ExportInvalid
-from flywheel.formats.card import TASK
+from flywheel.formats.card import task_of
 from flywheel.formats.messages import calls_of, every_message, learned_replies, lost_fields, text_of, tools_of
 from flywheel.formats.stepwise import stepwise_line
-from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, first_fault
+from flywheel.formats.training_lines import ALL_OF, JsonList, Line, Strict, TextLine, first_fault
 from flywheel.kinds import Export
 
 BATCH = 20_000
@@ -116,7 +116,7 @@ class HuggingFace(Export):
         told = [
             "---",
             f"pretty_name: {orjson.dumps(name).decode()}",
-            f"task_categories: [{TASK.get(kind, 'text-generation')}]",
+            f"task_categories: [{task_of(kind)}]",
         ]
         told += [f"tags: {orjson.dumps(['flywheel', kind]).decode()}"]
         if data:
@@ -216,27 +216,17 @@ class _Row(Line):
     id: str
 
 
-class Document(_Row):
+class Document(TextLine, _Row):
     """A text to go on from, where it is from and under which licence."""
 
-    text: str
     source: str | None = None
     licence: str | None = None
 
-    def fault(self) -> str | None:
-        """It says something."""
-        return None if self.text.strip() else "the text is empty."
 
-
-class Detected(Line):
+class Detected(TextLine):
     """A text, and whether a model wrote it."""
 
-    text: str
     label: bool
-
-    def fault(self) -> str | None:
-        """It says something."""
-        return None if self.text.strip() else "the text is empty."
 
 
 class Steps(_Row):

@@ -28,8 +28,10 @@ ABOUT = {
     "cot": "Prompts with the reasoning and, apart from it, an answer that was verified.",
 }
 
-TASK = {"detector": "text-classification"}
-"""What a trainer is to do with a set, as dataset tools name it, where that is not to write text."""
+
+def task_of(kind: str) -> str:
+    """What a trainer is to do with a set of this kind, as dataset tools name it."""
+    return "text-classification" if kind == "detector" else "text-generation"
 
 
 def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -85,7 +87,7 @@ def _front(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         *([f"language: {_json(languages)}"] if languages else []),
         "source_datasets: [original]",
         f"size_categories: [{_json(size)}]",
-        f"task_categories: [{TASK.get(manifest['kind'], 'text-generation')}]",
+        f"task_categories: [{task_of(manifest['kind'])}]",
         f"tags: {_json(['flywheel', manifest['kind']])}",
         "configs:",
     ]
