@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flywheel.audit.operators import Use, changed_by, uses
 from flywheel.errors import UnknownRow, nearest
 from flywheel.logs.identities import pseudonym
+from flywheel.logs.raw import RawFile
 
 if TYPE_CHECKING:
     from flywheel.storage.catalog import Catalog
@@ -200,11 +201,7 @@ def _file(catalog: "Catalog", value: str) -> Origin:
 def files_named(catalog: "Catalog", value: str) -> list[str]:
     """Digests of the raw files of this name, path or digest. Raises `UnknownRow` with the nearest name."""
     files = catalog.raw_files.values()
-    found = sorted(
-        f.digest
-        for f in files
-        if value in (f.name, str(f.path)) or (len(value) >= 8 and f.digest.startswith(value.lower()))
-    )
+    found = sorted(f.digest for f in files if is_called(f, value))
     if not found:
         names = sorted({f.name for f in files})
         raise UnknownRow(
@@ -212,6 +209,11 @@ def files_named(catalog: "Catalog", value: str) -> list[str]:
             "flywheel quarantine and SELECT name, file FROM files list them."
         )
     return found
+
+
+def is_called(file: RawFile, value: str) -> bool:
+    """Whether this is a raw file's name, its path, or the start of its digest."""
+    return value in (file.name, str(file.path)) or (len(value) >= 8 and file.digest.startswith(value.lower()))
 
 
 def _line(catalog: "Catalog", value: str) -> Origin:

@@ -25,12 +25,13 @@ def at_place(catalog: "Catalog", wanted: str) -> str | None:
     if not file or not (number.isascii() and number.isdigit()):
         return None
     paths = {os.path.realpath(root / file) for root in (Path.cwd(), catalog.home.path, catalog.home.exports)}
-    if (held := _exported(catalog, file, paths)) is not None:
+    exported = _files(catalog)
+    if (held := _meant(exported, file, paths)) is not None:
         return _example(catalog, held, int(number))
     if (raw := _raw(catalog, file, paths)) is not None:
         return _read(catalog, f"{raw}:{number}", wanted)
     if "/" in file or file.endswith(FILES):
-        known = [f"{f['set']}/{f['file']}" for f in _files(catalog) if f["current"]]
+        known = [f"{f['set']}/{f['file']}" for f in exported if f["current"]]
         there = f" Exported are: {', '.join(known[:SHOWN])}{', …' if len(known) > SHOWN else ''}." if known else ""
         raise UnknownRow(
             f'no file of an export that holds examples, and no raw file, is called "{file[:200]}".'
@@ -47,9 +48,8 @@ def _files(catalog: "Catalog") -> list[dict[str, Any]]:
     )
 
 
-def _exported(catalog: "Catalog", file: str, paths: set[str]) -> dict[str, Any] | None:
-    """The one file of an export that is meant: by its path, else by the end of it."""
-    files = _files(catalog)
+def _meant(files: list[dict[str, Any]], file: str, paths: set[str]) -> dict[str, Any] | None:
+    """The one file of the exports that is meant: by its path, else by the end of it."""
     if found := [f for f in files if os.path.realpath(Path(f["path"]) / f["file"]) in paths]:
         return found[0]
     asked = Path(file).parts
@@ -77,7 +77,7 @@ def _example(catalog: "Catalog", held: dict[str, Any], number: int) -> str:
 def _raw(catalog: "Catalog", file: str, paths: set[str]) -> str | None:
     """A raw file as `forward` takes it: its name or digest as given, or its digest where a path of it was given."""
     for f in catalog.raw_files.values():
-        if file in (f.name, str(f.path)) or (len(file) >= 8 and f.digest.startswith(file.lower())):
+        if forward.is_called(f, file):
             return file
         if os.path.realpath(f.path) in paths:
             return f.digest
