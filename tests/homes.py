@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,15 @@ from flywheel.formats.chat_templates import template
 from flywheel.home import Home
 from flywheel.quality import measures
 from flywheel.quality.targets import TARGETS, Target
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
 
 WORDS = [
     "amber",

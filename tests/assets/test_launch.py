@@ -20,7 +20,7 @@ from assets.launch import PortInUse, Services, UIEnded, alone, refuse_port, said
 from flywheel.__main__ import run
 from flywheel.errors import HomeBusy
 from flywheel.home import Home
-from tests.homes import small_home
+from tests.homes import free_port, small_home
 
 STATUS = dg.DagsterRunStatus
 
@@ -207,24 +207,23 @@ DELETE = """mutation { deletePipelineRun(runId: "00000000-0000-4000-8000-0000000
 SWITCH = """mutation { startSchedule(scheduleSelector: {scheduleName: "daily_build",
   repositoryName: "__repository__", repositoryLocationName: "flywheel"}) { __typename } }"""
 RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "flywheel") { __typename } }"""
+HERE = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""A proxy of the environment is no way to this machine itself."""
 GRAPH = "{ assetNodes { assetKey { path } dependencyKeys { path } } }"
 
 
 def asked(port: int, query: str) -> Any:
     """The answer of Dagster's own interface."""
     body, head = json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, head)
-    with opener.open(request, timeout=60) as answer:
+    with HERE.open(request, timeout=60) as answer:
         return json.loads(answer.read())["data"]
 
 
 @pytest.mark.slow
 def test_a_read_only_ui_shows_the_graph_and_refuses_every_change(tmp_path: Path) -> None:
     home, said = small_home(tmp_path / "home"), tmp_path / "said"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "flywheel", "up", "--read-only", "--home", str(home.path), "--port", str(port)]
     root = Path(__file__).resolve().parents[2]
     with said.open("w") as log, subprocess.Popen(command, cwd=root, stdout=log, stderr=log) as process, alone(home):
@@ -259,7 +258,7 @@ def by_another_site(port: int) -> list[int]:
         (url, body, plain | {"Host": "evil.example"}),
     ):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(address, data, headers), timeout=10)
+            HERE.open(urllib.request.Request(address, data, headers), timeout=10)
         found.append(refused.value.code)
     return found
 

@@ -12,16 +12,14 @@ from flywheel.home import Home
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.logs.inbox import take
 from flywheel.storage.snapshots import file_digest
+from tests.homes import free_port
 
 ROWS = pl.DataFrame({"id": ["a"], "x": [1]})
 
 
 @pytest.fixture
 def port():
-    """A port nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from flywheel.home import Home
 from flywheel.logs.inbox import take
-from tests.homes import drop, small_home, thumb
+from tests.homes import drop, free_port, small_home, thumb
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,13 +45,6 @@ class UI:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait(until: Callable[[], bool], seconds: float, what: str) -> None:
