@@ -15,7 +15,7 @@ from typing import Any
 from flywheel.errors import Unreadable
 from flywheel.formats.chat_format import ChatFormat
 from flywheel.formats.chat_templates import TemplateInvalid
-from flywheel.formats.messages import INSTRUCTIONS, call_names, calls_of, every_message, text_of, tools_of
+from flywheel.formats.messages import INSTRUCTIONS, PROMPTLESS, call_names, calls_of, every_message, text_of, tools_of
 from flywheel.records import short_hash
 from flywheel.storage.snapshots import Snapshot, StoredPart
 from flywheel.workers import one_by_one, side_by_side
@@ -91,7 +91,7 @@ class Proof:
 
 
 def prove(candidate: Snapshot, read: ChatFormat) -> Proof:
-    """Prove the mask of every example of a set; texts without a prompt (corpus, detector) need no template. Parts are proved side by side."""
+    """Prove the mask of every example of a set; texts without a prompt need no template. Parts are proved side by side."""
     run = side_by_side if candidate.count() >= WORTH_PROCESSES else one_by_one
     done = run([partial(prove_part, part, read) for part in candidate.parts])
     proof = Proof()
@@ -111,7 +111,7 @@ def prove_examples(examples: Iterator[Mapping[str, Any]], read: ChatFormat) -> P
     """Prove the mask of examples, some at a time; of a pair, with either reply."""
     proof = Proof()
     special = _special(read)
-    told = (e for e in examples if e["kind"] not in ("corpus", "detector"))
+    told = (e for e in examples if e["kind"] not in PROMPTLESS)
     while some := list(islice(told, BATCH)):
         proof.examples += len(some)
         batch: list[_Rendered] = []

@@ -15,6 +15,8 @@ Fields = Mapping[str, Any]
 """A stored message: every field of records.MESSAGE_FIELDS."""
 
 INSTRUCTIONS = ("system", "developer")
+PROMPTLESS = ("corpus", "detector")
+"""Kinds of sets whose examples are one text each, without a prompt."""
 
 
 def chat_message(fields: Fields) -> Message:

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import BaseModel, Field
 
 from flywheel.quality.measures import SYNTHETIC
-from flywheel.quality.tally import MEASURES, Row, one, per
+from flywheel.quality.tally import MEASURES, Row, each, one
 from flywheel.rights.clearance import lineage
 from flywheel.storage.snapshots import Snapshot
 
@@ -66,8 +66,8 @@ def measured(
     found = [
         *one("generations", oldest, n),
         *one("real_share", 1 - int(made.sum()) / n if n else 1.0, n),
-        *_each("tail_retention", kept, min(kept.values(), default=1.0), int(made.sum())),
-        *_each("growth_per_turn", grown, max(grown.values(), default=0.0), len(turns) + 1),
+        *each("tail_retention", min(kept.values(), default=1.0), kept, int(made.sum())),
+        *each("growth_per_turn", max(grown.values(), default=0.0), grown, len(turns) + 1),
         *one("self_taught_rows", _self_taught(rows, conversations, student) if not loop.verifier else 0, n),
         *_flagged("ungrounded_human_rows", ungrounded(candidate)),
         *_answers_only(candidate),
@@ -191,11 +191,6 @@ def _answers_only(candidate: Snapshot) -> list[Row]:
     counts = candidate.scan().filter(maths & by_model).select(n=pl.len(), bare=bare.sum()).collect().row(0)
     n, found = int(counts[0]), int(counts[1] or 0)
     return one("answers_only_share", found / n if n else 0.0, n)
-
-
-def _each(metric: str, values: Mapping[str, float], whole: float, n: int) -> list[Row]:
-    """The worst of some values, and a segment for each."""
-    return [*one(metric, whole, n), *per(metric, values, n)]
 
 
 def _dict(frame: pl.DataFrame, column: str) -> dict[str, float]:

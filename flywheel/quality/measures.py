@@ -12,7 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
+from flywheel.choices.split import KEYS
 from flywheel.formats.mask_proof import Proof
+from flywheel.formats.messages import PROMPTLESS
 from flywheel.kinds import Redaction, SetKind, Signal
 from flywheel.labels import FeedbackPolicy
 from flywheel.logs.reader import whole_files
@@ -21,7 +23,7 @@ from flywheel.protection.policy import NO_POLICY, Policy, type_drift
 from flywheel.quality import leaks, mixes
 from flywheel.quality.measures_of_kinds import of_kind
 from flywheel.quality.served_prompts import Tuned, served_prompts
-from flywheel.quality.tally import MEASURES, Row, one, per
+from flywheel.quality.tally import MEASURES, Row, each, one, per
 from flywheel.quality.training import training
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
@@ -29,14 +31,8 @@ from flywheel.storage.snapshots import Snapshot
 
 STATUSES = ("applied", "duplicate", "orphan", "superseded", "contradicted")
 SYNTHETIC = ("synthesized", "distilled")
-LEAK_KINDS: Mapping[str, tuple[str, ...]] = {
-    "conversation": ("conversation_id",),
-    "user": ("user", "person"),
-    "duplicates": ("exact_group", "near_group", "semantic_group"),
-}
-"""What a split may be made by, and the columns of the pool that say which rows belong together."""
-ASKED_LEAKS: Mapping[str, tuple[str, ...]] = {"source": ("source",)}
-"""The same, of what is on both sides of most sets and is looked at only where the split is made by it."""
+OFTEN_SHARED = ("source",)
+"""Of what a split may be made by, that which is on both sides of most sets: it is looked at only where the split is made by it."""
 SPREAD = {"p05": 0.05, "p50": 0.5, "p95": 0.95, "max": 1.0}
 ROWS_AT_ONCE = 50_000
 """Rows whose text is in memory at one time."""
@@ -57,8 +53,7 @@ def raw_files(files: Snapshot, changed: Sequence[str]) -> pl.DataFrame:
     received = whole_files(files).select("name", "quarantined").collect()
     per_file = received.lazy().filter(pl.col("quarantined") > 0).group_by(segment="name")
     return _table(
-        one("changed_files", len(changed), received.height),
-        per("changed_files", dict.fromkeys(changed, 1), received.height),
+        each("changed_files", len(changed), dict.fromkeys(changed, 1), received.height),
         one("quarantined_share", _share(bad, lines), lines),
         one("lines", lines, received.height),
         per("quarantined_lines", _counts(files.scan("quarantine"), pl.col("reason")), lines),
@@ -168,10 +163,8 @@ def signals(signals: Snapshot, conversations: Snapshot, measured: Sequence[Signa
     numbers = [c for c, t in columns.items() if t.is_numeric()]
     words = [c for c, t in columns.items() if t == pl.String and not c.endswith(("_group", "_span"))]
     return _table(
-        one("unmeasured_rows", sum(found.values()), n),
-        per("unmeasured_rows", found, n),
-        one("absent_signals", len(missing), len(measured)),
-        per("absent_signals", {f"{use}: {why}": 1 for use, why in missing.items()}, len(measured)),
+        each("unmeasured_rows", sum(found.values()), found, n),
+        each("absent_signals", len(missing), {f"{use}: {why}": 1 for use, why in missing.items()}, len(measured)),
         *[per(c, _spread(rows, c), signals.count()) for c in numbers],
         *[per(f"rows_by_{c}", _top(rows, c), signals.count()) for c in words],
     )
@@ -256,7 +249,7 @@ def candidate(
         _benchmarks("benchmark_margin", leaks.worst(candidate, curated, similarity), -1.0, n),
         one(
             "role_violations",
-            n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use in DOCUMENTS else IN_ORDER)),
+            n - _true(rows["roles"].str.contains(DOCUMENT if wanted.use in PROMPTLESS else IN_ORDER)),
             n,
         ),
         one("empty_replies", _true(rows["empty"]), n),
@@ -281,10 +274,8 @@ def release(files: Sequence[str], damaged: Sequence[str], worse: Sequence[str] =
     n = len(files)
     damaged = damaged if files or damaged else ["no file at all"]
     return _table(
-        one("damaged_files", len(set(damaged)), n),
-        per("damaged_files", dict.fromkeys(damaged, 1), n),
-        one("worse_scores", len(worse), compared),
-        per("worse_scores", dict.fromkeys(worse, 1), compared),
+        each("damaged_files", len(set(damaged)), dict.fromkeys(damaged, 1), n),
+        each("worse_scores", len(worse), dict.fromkeys(worse, 1), compared),
     )
 
 
@@ -302,10 +293,7 @@ def _unaccounted_lines(received: pl.LazyFrame, seen: pl.LazyFrame) -> list[Row]:
     )
     total = int(gap["lines"].sum())
     bad = gap.filter(pl.col("gap") > 0).group_by("segment").agg(value=pl.col("gap").sum())
-    return [
-        *one("unaccounted_lines", int(gap["gap"].sum()), total),
-        *per("unaccounted_lines", _dict(bad.lazy()), total),
-    ]
+    return each("unaccounted_lines", int(gap["gap"].sum()), _dict(bad.lazy()), total)
 
 
 def _lines_of(dataset: Snapshot) -> list[pl.LazyFrame]:
@@ -327,7 +315,7 @@ def _unaccounted_rows(given: pl.LazyFrame, kept: pl.LazyFrame, rejected: pl.Lazy
         "kept and rejected": _height(kept.join(no, on="id", how="semi")),
         "from nowhere": _height(pl.concat([kept, no]).join(given, on="id", how="anti")),
     }
-    return [*one("unaccounted_rows", sum(found.values()), n), *per("unaccounted_rows", found, n)]
+    return each("unaccounted_rows", sum(found.values()), found, n)
 
 
 def _unaccounted_examples(rows: pl.DataFrame, rejected: pl.LazyFrame, curated: Snapshot) -> list[Row]:
@@ -341,16 +329,15 @@ def _unaccounted_examples(rows: pl.DataFrame, rejected: pl.LazyFrame, curated: S
         + _true(rows["parents"].list.len().fill_null(0) == 0),
     }
     n = curated.count()
-    return [*one("unaccounted_rows", sum(found.values()), n), *per("unaccounted_rows", found, n)]
+    return each("unaccounted_rows", sum(found.values()), found, n)
 
 
 def _leaks(wanted: SetKind, rows: pl.DataFrame, curated: Snapshot) -> list[Row]:
     """`leaking_groups` for each thing the split is made by, and `shared_groups` for the others: groups of the pool, found
     through the parents, with examples on both sides."""
     have = curated.schemas["rows"]
-    by: tuple[str, ...] = wanted.split.by
-    looked = dict(LEAK_KINDS) | {kind: c for kind, c in ASKED_LEAKS.items() if kind in by}
-    kinds = {kind: [c for c in columns if c in have] for kind, columns in looked.items()}
+    looked = [kind for kind in KEYS if kind in wanted.split.by or kind not in OFTEN_SHARED]
+    kinds = {kind: [c for c in KEYS[kind] if c in have] for kind in looked}
     columns = sorted({c for cs in kinds.values() for c in cs})
     sides = _parents(rows).lazy().join(curated.scan().select("id", *columns), on="id", how="inner").collect()
     out: list[Row] = []
@@ -387,11 +374,7 @@ def _pii(dataset: Snapshot, redactions: Sequence[Redaction]) -> list[Row]:
     searched = bool(found) or not n
     left = {r.label: found.pop(r.label, 0.0 if searched else math.nan) for r in redactions}
     shown = found
-    return [
-        *one("pii_residue", sum(left.values()), n),
-        *per("pii_residue", left, n),
-        *per("pii_unredacted", shown, n),
-    ]
+    return [*each("pii_residue", sum(left.values()), left, n), *per("pii_unredacted", shown, n)]
 
 
 def _texts(dataset: Snapshot, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -409,7 +392,7 @@ def _forbidden(dataset: Snapshot, policy: Policy, columns: Sequence[str]) -> lis
     for texts in _texts(dataset, columns):
         left.update(forbidden_fields(texts, policy.forbidden))
     n = dataset.count()
-    return [*one("forbidden_fields", sum(left.values()), n), *per("forbidden_fields", left, n)]
+    return each("forbidden_fields", sum(left.values()), left, n)
 
 
 def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
@@ -420,12 +403,12 @@ def _drift(conversations: Snapshot, policy: Policy) -> list[Row]:
     for texts in _texts(conversations, ("metadata",)):
         found.update(type_drift(texts, policy.types))
     n = conversations.count()
-    return [*one("type_drift", sum(found.values()), n), *per("type_drift", found, n)]
+    return each("type_drift", sum(found.values()), found, n)
 
 
 def _benchmarks(metric: str, worst: Mapping[str, float] | None, least: float, n: int) -> list[Row]:
     """The metric and its values per benchmark; where no benchmark is looked for there is no such metric."""
-    return [] if worst is None else [*one(metric, max(worst.values(), default=least), n), *per(metric, worst, n)]
+    return [] if worst is None else each(metric, max(worst.values(), default=least), worst, n)
 
 
 IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"
@@ -433,9 +416,7 @@ IN_ORDER = r"^(?:s+|u|at*)(?:u|at*)*>(?:at*)*a$"
 not alone. What the filter broken_roles lets pass is in order."""
 
 DOCUMENT = r"^>a$"
-"""A document of a corpus, or a text of a detector: no prompt, one text."""
-DOCUMENTS = ("corpus", "detector")
-"""The kinds whose examples are such texts."""
+"""An example of a kind that is PROMPTLESS: no prompt, one text."""
 
 ROLE_LETTERS = {"system": "s", "developer": "s", "user": "u", "assistant": "a", "tool": "t"}
 
@@ -505,7 +486,7 @@ def _repeat_mass(frame: pl.LazyFrame, column: str, n: int) -> list[Row]:
     often = frame.group_by(column).agg(rows=pl.len(), id=pl.col("id").min()).filter(pl.col("rows") >= REPEATS)
     first = often.sort("rows", "id", descending=[True, False]).head(10).select("id", "rows").collect()
     shares = {row: _share(rows, n) for row, rows in first.iter_rows()}
-    return [*one("repeat_mass", max(shares.values(), default=0.0), n), *per("repeat_mass", shares, n)]
+    return each("repeat_mass", max(shares.values(), default=0.0), shares, n)
 
 
 def _counts(frame: pl.LazyFrame, value: pl.Expr) -> dict[str, float]:

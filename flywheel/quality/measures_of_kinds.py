@@ -3,7 +3,7 @@
 import polars as pl
 
 from flywheel.kinds import SetKind
-from flywheel.quality.tally import Row, one, per
+from flywheel.quality.tally import Row, each, one
 from flywheel.sets.corpus import Corpus
 from flywheel.sets.reward import Reward
 from flywheel.sets.reward_pairs import RewardPairs
@@ -47,8 +47,7 @@ def _empty(candidate: Snapshot, n: int, pool: int) -> list[Row]:
         return one("rows_lost_to_an_empty_set", 0, pool)
     why = candidate.scan("rejected").select("reasons").explode("reasons").drop_nulls().group_by("reasons").len()
     first = why.sort("len", "reasons", descending=[True, False]).head(REASONS).collect()
-    told = per("rows_lost_to_an_empty_set", dict(first.iter_rows()), pool)
-    return [*one("rows_lost_to_an_empty_set", pool, pool), *told]
+    return each("rows_lost_to_an_empty_set", pool, dict(first.iter_rows()), pool)
 
 
 def _off_scale_share(wanted: Reward | RewardPairs, candidate: Snapshot, pool: int) -> list[Row]:

@@ -21,6 +21,11 @@ def one(metric: str, value: float, n: int, segment: str = "") -> list[Row]:
     return [{"metric": metric, "segment": segment, "value": float(value), "n": int(n)}]
 
 
+def each(metric: str, whole: float, values: Mapping[str, float], n: int) -> list[Row]:
+    """The row of the whole, and one for each segment."""
+    return [*one(metric, whole, n), *per(metric, values, n)]
+
+
 def per(metric: str, values: Mapping[str, float], n: int) -> list[Row]:
     """A row for each segment."""
     return [row for segment, value in values.items() for row in one(metric, value, n, segment)]
