@@ -211,15 +211,6 @@ def _words(values: tuple[Any, ...]) -> str:
     return f"(?:^|[^0-9A-Za-z_])(?:{'|'.join(re.escape(str(v)) for v in values)})(?:[^0-9A-Za-z_]|$)"
 
 
-def readable(pattern: str, name: str) -> str:
-    """An expression of Python's engine, as it is given. Raises `ValueError`, naming the parameter, where it is none."""
-    try:
-        re.compile(pattern)
-    except re.error as e:
-        raise ValueError(f"{name} is no regular expression: {e}") from None
-    return pattern
-
-
 def refuse_bad_pattern(pattern: str, most: int = 1000) -> None:
     """Refuse what the engine cannot take: errors, look-around, and what would need too much memory. Its time is linear in the text,
     whatever the expression."""

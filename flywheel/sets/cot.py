@@ -10,7 +10,6 @@ import orjson
 import polars as pl
 from pydantic import field_validator
 
-from flywheel.conditions import readable
 from flywheel.errors import RecipeInvalid
 from flywheel.kinds import Formed, SetKind
 from flywheel.lineage import Step
@@ -18,6 +17,7 @@ from flywheel.protection import benchmark_items
 from flywheel.records import message
 from flywheel.sets.sft import Sft
 from flywheel.texts.final_answers import agree, boxed, words_of
+from flywheel.texts.marks import around_last, fit
 
 THOUGHT = re.compile(r"^\s*<think>(.*?)</think>\s*(.*)$", re.S)
 
@@ -43,10 +43,11 @@ class Cot(SetKind):
     letter from A to J. `text`: the same words, whatever their case and spacing. `exact`: the same characters. Of both sides what
     follows #### or is in a box counts, where there is such a thing."""
     answer_mark: str = r"####|(?i:the (?:final )?answer is:?)"
-    """Regular expression of the words before the answer; the last of them counts."""
+    """Regular expression of the words before the answer, as `matches` takes it; the last of them counts."""
     require_feedback: bool = False
     """Take only replies with a sign of approval."""
 
+    version: ClassVar[int] = 2
     absent: ClassVar[str] = "not_eligible"
 
     def located(self, folder: Path) -> SetKind:
@@ -65,7 +66,7 @@ class Cot(SetKind):
     @field_validator("answer_mark")
     @classmethod
     def _regular(cls, pattern: str) -> str:
-        return readable(pattern, "answer_mark")
+        return fit(pattern, "answer_mark")
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         plain = Sft(name=self.name, use_corrections=False, require_feedback=self.require_feedback)
@@ -100,8 +101,9 @@ class Cot(SetKind):
             return reasoning, text
         if thought := THOUGHT.match(text):
             return thought.group(1).strip(), thought.group(2).strip()
-        if marks := list(re.finditer(self.answer_mark, text)):
-            return text[: marks[-1].start()].strip(), text[marks[-1].end() :].strip()
+        if around := around_last(text, self.answer_mark):
+            before, after = around
+            return before.strip(), after.strip()
         inside = boxed(text)
         return ("", text) if inside is None else (text.strip(), inside)
 

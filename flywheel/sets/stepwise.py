@@ -1,38 +1,39 @@
 """Process rewards: a solution step by step, and of each step whether it is right."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import field_validator
 
-from flywheel.conditions import readable
 from flywheel.kinds import Formed, SetKind
 from flywheel.records import message
 from flywheel.sets.cot import place_at
 from flywheel.sets.sft import Sft
+from flywheel.texts.marks import LONGEST, between, fit
 
 
 class Stepwise(SetKind):
     """One example for each reply whose steps were labelled, each step a message of its own, its label in `step_labels`.
 
-    Rows are left out as NO_STEP_LABELS, BAD_STEP_LABEL (a label is neither true, false nor a number) and STEPS_MISMATCH (not one
-    label for each step). Unlike in other kinds a reply that a filter calls undesired is taken: its wrong steps are what is learned.
+    Rows are left out as NO_STEP_LABELS, BAD_STEP_LABEL (a label is neither true, false nor a number), STEPS_MISMATCH (not one
+    label for each step) and TOO_LONG_FOR_STEPS (more than 100,000 characters). Unlike in other kinds a reply that a filter calls
+    undesired is taken: its wrong steps are what is learned.
     """
 
     use: Literal["stepwise"] = "stepwise"
     labels: str = "step_labels"
     """Where the list of labels stands in the metadata of a call: a key, or a path with dots. True, or a number above 0, is right."""
     step_mark: str = r"\n+"
-    """Regular expression between two steps of the reasoning, or of the reply where it has none."""
+    """Regular expression between two steps of the reasoning, or of the reply where it has none, as `matches` takes it."""
 
+    version: ClassVar[int] = 2
     absent: ClassVar[str] = "not_eligible"
 
     @field_validator("step_mark")
     @classmethod
     def _regular(cls, pattern: str) -> str:
-        return readable(pattern, "step_mark")
+        return fit(pattern, "step_mark")
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         picked = Sft(name=self.name, use_corrections=False).pick(pool, labels, comparisons)
@@ -56,7 +57,9 @@ class Stepwise(SetKind):
             return Formed(reasons=("BAD_STEP_LABEL",))
         reply = completion[-1]
         text = reply["reasoning"] if reply["reasoning"] is not None else reply["content"] or ""
-        steps = [s.strip() for s in re.split(self.step_mark, text) if s and s.strip()]
+        if len(text) > LONGEST:
+            return Formed(reasons=("TOO_LONG_FOR_STEPS",))
+        steps = between(text, self.step_mark)
         if len(steps) != len(given) or not steps:
             return Formed(reasons=("STEPS_MISMATCH",))
         told = [message({"role": "assistant", "content": step}) for step in steps]

@@ -45,7 +45,7 @@ def test_reasoning_is_what_has_steps():
 
 
 def test_a_mark_that_is_no_expression_is_refused():
-    with pytest.raises(ValidationError, match="no regular expression"):
+    with pytest.raises(ValidationError, match=r"step_mark: the expression .* cannot be used: unclosed group"):
         Stepwise(name="s", step_mark="(")
 
 
@@ -73,3 +73,7 @@ def test_a_set_of_steps_takes_what_a_filter_calls_undesired_and_is_exported(tmp_
     assert HuggingFace().validate_file(tmp_path / "train.parquet") == 1
     with pytest.raises(Unreadable, match="prompt_is_several_turns"):
         Trl().render(example | {"prompt": [told("user: a"), told("assistant: b"), told("user: c")]})
+
+
+def test_a_text_too_long_to_be_cut_is_left_out():
+    assert formed("assistant: " + "a\n" * 50_001, [1, 1]).reasons == ("TOO_LONG_FOR_STEPS",)
