@@ -57,7 +57,6 @@ export = ["openai"]
 [[set]]
 name = "chat_corpus"
 use = "corpus"
-template = "chatml"
 examples = {corpus}
 export = ["huggingface"]
 """

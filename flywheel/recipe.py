@@ -23,7 +23,6 @@ from flywheel.errors import RecipeInvalid, nearest
 from flywheel.exports import EXPORTS
 from flywheel.filters import FILTERS, AnyFilter, of_policy
 from flywheel.filters.behaviour import Behaviour
-from flywheel.formats.chat_templates import ENDS
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
@@ -31,7 +30,7 @@ from flywheel.quality import targets
 from flywheel.quality.declared import LEAKS, PARAPHRASES, judged_where_declared
 from flywheel.quality.loop import Loop
 from flywheel.quality.served_prompts import Tuned
-from flywheel.quality.training import unproved
+from flywheel.quality.training import unprovable
 from flywheel.quality.traits import Trait
 from flywheel.quantity.economics import Serving
 from flywheel.records import CONVERSATIONS, ORIGINS, SLIM, canonical, short_hash
@@ -375,15 +374,7 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
             yield f'export: the format "{form}" is there {wanted.export.count(form)} times; expected once.'
     if not wanted.export:
         yield f"export: names no format; expected at least one of {', '.join(fits)}."
-    named = wanted.template or "chatml"
-    if named not in ENDS and "/" not in named and not named.endswith((".jinja", ".json")):
-        yield f'template: there is no template "{named}".{nearest(named, ENDS)} Expected one of {", ".join(ENDS)}, or a file such as templates/mine.jinja.'
-    for name in unproved(wanted):
-        if (bound := wanted.check.get(name)) and bound.severity != "off":
-            yield f"check.{name}: has nothing to look at. Name a template, and what else it needs: max_tokens, serving."
-    for key in ("serving",) if wanted.use == "corpus" else ("max_tokens", "serving"):  # a corpus packs to max_tokens
-        if getattr(wanted, key) is not None and wanted.template is None and wanted.tokenizer is None:
-            yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
+    yield from unprovable(wanted)
     mine = [t.name for t in targets.set_targets(wanted)]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"

@@ -1,7 +1,11 @@
 """What the checks of a set ask about training: whether the mask is right, the examples fit, and the model is served the same."""
 
-from flywheel.errors import FlywheelError
+from collections.abc import Iterator
+
+from flywheel.errors import FlywheelError, nearest
+from flywheel.formats.chat_templates import ENDS
 from flywheel.formats.mask_proof import FAULTS, REFUSED, UNUSABLE, Proof
+from flywheel.formats.messages import PROMPTLESS
 from flywheel.formats.serving import served_difference
 from flywheel.kinds import SetKind
 from flywheel.quality.tally import Row, one
@@ -43,6 +47,22 @@ def unproved(wanted: SetKind) -> list[str]:
         (SERVED, named and wanted.serving is not None),
     )
     return [target.name for target, known in there if not known]
+
+
+def unprovable(wanted: SetKind) -> Iterator[str]:
+    """Why what a set asks to be proved cannot be, each beginning with the field it is about."""
+    template = wanted.template or "chatml"
+    if template not in ENDS and "/" not in template and not template.endswith((".jinja", ".json")):
+        yield f'template: there is no template "{template}".{nearest(template, ENDS)} Expected one of {", ".join(ENDS)}, or a file such as templates/mine.jinja.'
+    for name in unproved(wanted):
+        if (bound := wanted.check.get(name)) and bound.severity != "off":
+            yield f"check.{name}: has nothing to look at. Name a template, and what else it needs: max_tokens, serving."
+    named = [key for key in ("template", "tokenizer", "max_tokens", "serving") if getattr(wanted, key) is not None]
+    for key in named:
+        if wanted.use in PROMPTLESS:
+            yield f"{key}: proves nothing of a set of kind {wanted.use}, whose texts have no prompt and need no chat template; leave it out."
+        elif not {"template", "tokenizer"} & set(named):
+            yield f"{key}: needs a chat template. Add template = one of {', '.join(ENDS)}, or a file."
 
 
 def training(wanted: SetKind, proof: Proof | None) -> list[Row]:

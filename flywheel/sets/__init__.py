@@ -3,7 +3,7 @@
 import polars as pl
 
 from flywheel.kinds import SetKind, choice, discover
-from flywheel.records import MESSAGE
+from flywheel.records import MESSAGE, conform
 
 PICKED = pl.Schema(
     {
@@ -67,6 +67,13 @@ REJECTED_EXAMPLES = pl.Schema(
         "instead": pl.String(),  # the example kept in its place, where one is
     }
 )
+
+
+def as_logged(rows: pl.LazyFrame, **columns: pl.Expr | str) -> pl.DataFrame:
+    """PICKED of conversations, each an example of its own prompt and reply. `columns`: further ones of PICKED, `reasons` at least."""
+    own = rows.select("id", parents=pl.concat_list("id"), prompt_of="id", completion_of="id", weight=1.0, **columns)
+    return conform(own, PICKED).sort("id").collect()
+
 
 SETS = discover(__name__, SetKind)
 AnySet = choice(SETS)

@@ -1,7 +1,7 @@
 """Self-supervised finetuning: documents to go on from, each kept whole and by itself."""
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import polars as pl
@@ -50,11 +50,7 @@ class Corpus(SetKind):
         """The document, as a completion without a prompt."""
         told = [*prompt, *completion] if self.text == "conversation" else completion
         texts = [m["content"] or "" for m in told if m["role"] in ("user", "assistant")]
-        text = "\n\n".join(t for t in texts if t.strip())
-        if not text:
-            return Formed(reasons=("NO_TEXT",))
-        licence = found_at(row["metadata"], self.licence)
-        return Formed((), [message({"role": "assistant", "content": text})], columns={"licence": licence})
+        return document(texts, licence=found_at(row["metadata"], self.licence))
 
     def report(self, chosen: pl.DataFrame, pool: pl.LazyFrame) -> dict[str, Any]:
         """`packing`: sequences needed, tokens, how full they are, and documents longer than one."""
@@ -62,6 +58,13 @@ class Corpus(SetKind):
         return (
             {"packing": pack(counted["tokens"].drop_nulls().to_list(), self.sequence_tokens)} if counted.height else {}
         )
+
+
+def document(texts: Iterable[str], **columns: Any) -> Formed:
+    """The texts that say something, with an empty line between, as a completion without a prompt. `columns`: see `Formed`."""
+    text = "\n\n".join(t for t in texts if t.strip())
+    told = [message({"role": "assistant", "content": text})]
+    return Formed((), told, columns=columns) if text else Formed(reasons=("NO_TEXT",))
 
 
 def surely_spoken() -> pl.Expr:

@@ -6,9 +6,8 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 
 from flywheel.kinds import Formed, SetKind
-from flywheel.records import conform, message
-from flywheel.sets import PICKED
-from flywheel.sets.corpus import surely_spoken
+from flywheel.sets import as_logged
+from flywheel.sets.corpus import document, surely_spoken
 
 
 class Detector(SetKind):
@@ -25,18 +24,12 @@ class Detector(SetKind):
 
     def pick(self, pool: pl.LazyFrame, labels: pl.LazyFrame, comparisons: pl.LazyFrame) -> pl.DataFrame:
         known = pl.col("origin").is_not_null()
-        rows = pool.select(
-            "id",
-            parents=pl.concat_list("id"),
+        return as_logged(
+            pool,
             reasons=pl.when(known).then([]).otherwise(["UNKNOWN_ORIGIN"]).cast(pl.List(pl.String)),
-            prompt_of="id",
-            completion_of="id",
             label=pl.col("origin") != "demonstrated",
-            weight=1.0,
             feedback=pl.lit([], dtype=pl.List(pl.String)),
         )
-        picked: pl.DataFrame = conform(rows, PICKED).sort("id").collect()
-        return picked
 
     def forms(self) -> bool:
         return True
@@ -48,5 +41,4 @@ class Detector(SetKind):
         self, prompt: Sequence[Mapping[str, Any]], completion: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
     ) -> Formed:
         """The text of the reply, without what was asked, reasoning or tool calls."""
-        text = "\n\n".join(t for m in completion if m["role"] == "assistant" and (t := (m["content"] or "").strip()))
-        return Formed((), [message({"role": "assistant", "content": text})]) if text else Formed(reasons=("NO_TEXT",))
+        return document((m["content"] or "").strip() for m in completion if m["role"] == "assistant")

@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from flywheel.kinds import SetKind
-from flywheel.records import conform
-from flywheel.sets import PICKED
+from flywheel.sets import as_logged
 
 
 class Kto(SetKind):
@@ -35,17 +34,5 @@ class Kto(SetKind):
             pool.select("id", "undesired")
             .join(labels.select("id", "thumb", "contradicted", "feedback"), on="id")
             .filter(pl.col("thumb").is_not_null() | pl.col("contradicted"))
-            .select(
-                "id",
-                "feedback",
-                parents=pl.concat_list("id"),
-                reasons=reasons,
-                prompt_of="id",
-                completion_of="id",
-                label=liked,
-                signal=pl.lit("thumb"),
-                weight=1.0,
-            )
         )
-        picked: pl.DataFrame = conform(rows, PICKED).sort("id").collect()
-        return picked
+        return as_logged(rows, feedback="feedback", reasons=reasons, label=liked, signal=pl.lit("thumb"))

@@ -6,8 +6,7 @@ import polars as pl
 from pydantic import model_validator
 
 from flywheel.kinds import SetKind
-from flywheel.records import conform
-from flywheel.sets import PICKED
+from flywheel.sets import as_logged
 
 
 class Reward(SetKind):
@@ -36,27 +35,10 @@ class Reward(SetKind):
         # A NaN is not between the ends, so it is off the scale too.
         on_scale = pl.element().struct.field("value").is_between(*self.scale).fill_null(False)
         rated = rated.with_columns(on_scale=pl.col("ratings").list.eval(on_scale).list.all())
-        rows = (
-            pool.select("id")
-            .join(rated, on="id")
-            .join(scores(rated.filter("on_scale")), on="id", how="left")
-            .select(
-                "id",
-                "score",
-                "raw_score",
-                "feedback",
-                parents=pl.concat_list("id"),
-                reasons=pl.when(~pl.col("on_scale"))
-                .then(["OFF_SCALE"])
-                .otherwise(pl.lit([], dtype=pl.List(pl.String))),
-                prompt_of="id",
-                completion_of="id",
-                signal=pl.lit("rating"),
-                weight=1.0,
-            )
-        )
-        picked: pl.DataFrame = conform(rows, PICKED).sort("id").collect()
-        return picked
+        rows = pool.select("id").join(rated, on="id").join(scores(rated.filter("on_scale")), on="id", how="left")
+        kept = {c: c for c in ("score", "raw_score", "feedback")}
+        off = pl.when(~pl.col("on_scale")).then(["OFF_SCALE"]).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+        return as_logged(rows, **kept, reasons=off, signal=pl.lit("rating"))
 
 
 def scores(rated: pl.LazyFrame) -> pl.LazyFrame:

@@ -61,6 +61,19 @@ def test_row_158_a_server_with_another_template_fails_with_the_first_character(t
     assert "serves another text than chatml trains: character 2 is 'b', expected 'i'" in found.summary
 
 
+@pytest.mark.parametrize("kind", ["corpus", "detector"])
+@pytest.mark.parametrize("wish", ['template = "chatml"', 'tokenizer = "."', "max_tokens = 9", 'serving = "served"'])
+def test_of_texts_without_a_prompt_there_is_nothing_to_prove(kind, wish):
+    from flywheel.errors import RecipeInvalid
+    from flywheel.recipe import parse_recipe
+
+    text = f'name = "r"\n[[set]]\nname = "s"\nuse = "{kind}"\nexport = ["huggingface"]\n'
+    told = parse_recipe(text).sets[0].check
+    assert {told[t.name].severity for t in (LEARNED, FITS, SERVED)} == {"off"}
+    with pytest.raises(RecipeInvalid, match=f"{wish.split()[0]}: proves nothing of a set of kind {kind}"):
+        parse_recipe(text + wish + "\n")
+
+
 def test_a_recipe_that_judges_what_it_does_not_name_is_refused():
     from flywheel.errors import RecipeInvalid
     from flywheel.recipe import parse_recipe
