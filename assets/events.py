@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import EngineEventData
 
-from flywheel.audit.emission import keep, send
+from flywheel.audit.emission import begin, end, keep, send, untold
 from flywheel.audit.openlineage import Data, Ending, Judged, Ran, events
 from flywheel.home import Home
 from flywheel.outcome import checks_of
@@ -25,30 +25,46 @@ VERSION, INPUT = "dagster/data_version", "dagster/input_data_version/"
 
 @dataclass
 class Telling:
-    """The events of one run, between being kept and being sent."""
+    """The events of one run, and before them those of one that was killed, between being kept and being sent."""
 
     context: dg.InitResourceContext
     home: Home
     told: list[dict[str, Any]] = field(default_factory=list)
-    over: bool = field(init=False)
-    """Whether the run had ended before: Dagster sets up resources again for who asks for its outputs, and nothing runs then."""
+    silent: bool = field(init=False)
+    """Whether there is nothing to tell: a trial is a rehearsal, and Dagster sets up resources again for who asks for the
+    outputs of a run that has ended."""
 
     def __post_init__(self) -> None:
         run, instance = self.context.run, self.context.instance
         known = instance.get_run_by_id(run.run_id) if run is not None and instance is not None else None
-        self.over = known is None or known.is_finished
+        self.silent = known is None or known.is_finished or size_of(self.home.path) is not None
 
-    def keep(self) -> None:
-        """Write down what the run did, while the home is held. A trial is a rehearsal: it tells nobody."""
-        run, instance = self.context.run, self.context.instance
-        if self.over or run is None or instance is None or size_of(self.home.path) is not None:
+    def begin(self) -> None:
+        """Tell of the run that held the home before, if it was killed, and note this one."""
+        if self.silent or self.context.run is None or self.context.instance is None:
             return
         with self.never_failing():
-            steps = ran(self.home, instance, run.run_id)
-            told = events(f"flywheel/{self.home.recipe().name}", run.run_id, run.job_name, steps)
-            if told:
-                keep(self.home, told)
-            self.told = told
+            before = self.context.instance.get_run_record_by_id(untold(self.home) or "")
+            if before is not None:
+                began = before.start_time or before.create_timestamp.timestamp()
+                self.tell(before.dagster_run, killed=began)
+            begin(self.home, self.context.run.run_id)
+
+    def keep(self) -> None:
+        """Write down what the run did, while the home is held."""
+        if self.silent or self.context.run is None:
+            return
+        with self.never_failing():
+            self.tell(self.context.run)
+            end(self.home)
+
+    def tell(self, run: dg.DagsterRun, killed: float | None = None) -> None:
+        """Write down what a run did, from Dagster's event log. `killed`: as `events` takes it."""
+        steps = ran(self.home, self.context.instance, run.run_id) if self.context.instance is not None else []
+        told = events(f"flywheel/{self.home.recipe().name}", run.run_id, run.job_name, steps, killed)
+        if told:
+            keep(self.home, told)
+        self.told += told
 
     def send(self) -> None:
         """Send it where the recipe says, when the home is free again."""

@@ -59,6 +59,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             blank(self._home)
             self._home.store.sweep()
             self._home.raw.sweep()
+            telling.begin()
             bury(context.instance, keep=context.run_id)
             held.callback(telling.keep)
             yield self

@@ -1,6 +1,7 @@
 """Where run events go: a file of the home, and the endpoint that the recipe names. No other way leads out.
 
 HOME/lineage/openlineage.jsonl    an event a line, run after run; may be moved or deleted at any time
+HOME/lineage/at_work              the id of the run at work; of one that was killed until the next has told of it
 """
 
 import json
@@ -9,17 +10,17 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from flywheel.audit.openlineage import Ending, OpenLineage
+from flywheel.audit.openlineage import OpenLineage, ended_run
 from flywheel.home import Home
 from flywheel.loopback import is_here
-from flywheel.storage.snapshots import sync
+from flywheel.storage.snapshots import replace_synced, sync
 
 Event = Mapping[str, Any]
-FILE = "lineage/openlineage.jsonl"
+FILE, AT_WORK = "lineage/openlineage.jsonl", "lineage/at_work"
 TIMEOUT, AT_MOST = 5.0, 20.0
 """Seconds the endpoint may be silent in one request, and seconds for all of a run."""
 
@@ -32,11 +33,30 @@ class Stays(urllib.request.HTTPRedirectHandler):
         return
 
 
+def begin(home: Home, run_id: str) -> None:
+    """Note that a run is at work. Call while holding the home's lock, when the run before has been told of."""
+    (home.path / AT_WORK).parent.mkdir(exist_ok=True)
+    replace_synced(home.path / AT_WORK, run_id.encode())
+
+
+def end(home: Home) -> None:
+    """Note that the run at work has been told of."""
+    (home.path / AT_WORK).unlink(missing_ok=True)
+
+
+def untold(home: Home) -> str | None:
+    """The id of a run that was killed before it could be told of; None where there is none. Call while holding the home's lock."""
+    try:
+        run_id = (home.path / AT_WORK).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    return None if not run_id or _is_told(home.path / FILE, run_id) else run_id
+
+
 def keep(home: Home, told: Sequence[Event]) -> None:
     """Add the events of a run to the file of the home. Call while holding the home's lock.
 
-    What a crash left of an earlier run's events goes first: no START stands without its end. So a run that was killed before it
-    could be told of is not in the file; Dagster has it as failed.
+    What a crash left of a run's events goes first: no START stands without its end.
     """
     path = home.path / FILE
     path.parent.mkdir(exist_ok=True)
@@ -50,25 +70,25 @@ def keep(home: Home, told: Sequence[Event]) -> None:
 
 def _whole(path: Path) -> int:
     """Bytes up to the end of the last run that is told of as a whole."""
-    if not path.stat().st_size:
-        return 0
+    return next((end for end, run in _lines(path) if run), 0)
+
+
+def _is_told(path: Path, run_id: str) -> bool:
+    """Whether the file tells of this run as a whole."""
+    return any(run == run_id for _, run in _lines(path, run_id.encode()))
+
+
+def _lines(path: Path, word: bytes = b"\n") -> Iterator[tuple[int, str | None]]:
+    """Of each whole line that holds the word, last line first: where it ends, and the id of the run it ends."""
+    if not path.exists() or not path.stat().st_size:
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as told:
-        end = told.rfind(b"\n")
-        while end >= 0:
-            start = told.rfind(b"\n", 0, end)
-            if _ends_a_run(told[start + 1 : end]):
-                return end + 1
-            end = start
-    return 0
-
-
-def _ends_a_run(line: bytes) -> bool:
-    """Whether this is the event that is written last of a run: its end, not that of a step."""
-    try:
-        event = json.loads(line)
-        return event["eventType"] in get_args(Ending) and "parent" not in event["run"].get("facets", {})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
+        until = len(told)
+        while (at := told.rfind(word, 0, until)) >= 0:
+            start, end = told.rfind(b"\n", 0, at) + 1, told.find(b"\n", at) + 1
+            if end:
+                yield end, ended_run(told[start:end])
+            until = start
 
 
 def send(sink: OpenLineage, told: Sequence[Event]) -> str | None:

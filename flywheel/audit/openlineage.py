@@ -7,10 +7,11 @@ and errors: an event is no copy of what a person may want forgotten. The standar
 """
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -88,17 +89,31 @@ def step_run_id(run_id: str, step: str) -> str:
     return str(uuid.uuid5(uuid.UUID(run_id), step))
 
 
-def events(namespace: str, run_id: str, job: str, steps: Sequence[Ran]) -> list[Fact]:
-    """The events of a run and its steps, in the order they happened; none where no step is told of."""
-    if not steps:
+def events(namespace: str, run_id: str, job: str, steps: Sequence[Ran], killed: float | None = None) -> list[Fact]:
+    """The events of a run and its steps, in the order they happened; none where no step is told of.
+
+    `killed`: when a run began that could not end; it is an ABORT, whatever became of its steps, and told of without any.
+    """
+    times = [t for s in steps for t in (s.began, s.ended)] + ([] if killed is None else [killed])
+    if not times:
         return []
     endings: set[Ending] = {step.ending for step in steps}
     ending: Ending = next((e for e in ("FAIL", "ABORT") if e in endings), "COMPLETE")
-    whole = Ran(job, min(s.began for s in steps), max(s.ended for s in steps), ending)
+    whole = Ran(job, min(times), max(times), ending if killed is None else "ABORT")
     parent = _facet("parent", run={"runId": run_id}, job={"namespace": namespace, "name": job})
     inner = [e for step in steps for e in _pair(namespace, step_run_id(run_id, step.name), step, "TASK", parent, job)]
     first, last = _pair(namespace, run_id, whole, "JOB", None, "")
     return [first, *sorted(inner, key=lambda e: str(e["eventTime"])), last]  # a stable sort: START stays before its end
+
+
+def ended_run(line: bytes) -> str | None:
+    """The id of the run whose last event this line is; None where it is a START, of a step, or no event."""
+    try:
+        event = json.loads(line)
+        over = event["eventType"] in get_args(Ending) and "parent" not in event["run"].get("facets", {})
+        return str(event["run"]["runId"]) if over else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _pair(namespace: str, run_id: str, step: Ran, kind: str, parent: Fact | None, job: str) -> list[Fact]:

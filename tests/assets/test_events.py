@@ -1,6 +1,10 @@
 """A whole run told as OpenLineage events: what the file holds, what an endpoint gets, and what a run that fails says."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,7 @@ import pytest
 
 from assets import launch
 from assets.definitions import definitions
-from flywheel.audit.emission import FILE
+from flywheel.audit.emission import FILE, untold
 from flywheel.errors import FlywheelError
 from flywheel.home import Home, chosen_home
 from tests.audit.test_emission import serving
@@ -90,6 +94,78 @@ def test_a_run_of_dagster_itself_is_told_once(tmp_path: Path, monkeypatch: pytes
             assert done.success
     ended = [e["job"]["name"] for e in told(home) if e["eventType"] == "COMPLETE"]
     assert ended == ["build.raw_files", "build.raw_files_checks", "build"]
+
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import os, signal, sys
+import {module} as place
+whole = place.{name}
+def now(*args, **kwargs):
+    whole(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+place.{name} = now
+from flywheel.__main__ import run
+sys.exit(run(["build", "--home", sys.argv[1]]))
+"""
+
+
+def killed(home: Home, module: str, name: str) -> None:
+    """A build that is killed after it has called this for the first time."""
+    code = CHILD.format(module=module, name=name)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    where = {"cwd": ROOT, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    assert subprocess.run([sys.executable, "-c", code, str(home.path)], **quiet, **where).returncode == -signal.SIGKILL
+
+
+@pytest.mark.fault
+def test_a_killed_run_is_told_of_once_by_the_next(tmp_path: Path) -> None:
+    home = small_home(tmp_path / "home", calls=6)
+    path = home.path / FILE
+    killed(home, "assets.label", "label")
+    lost = untold(home)
+    assert lost
+    assert not path.exists()
+
+    killed(home, "flywheel.audit.emission", "sync")  # it has told of the first, and can say no more of itself
+    whole = path.read_bytes()
+    steps = {e["job"]["name"]: e["eventType"] for e in told(home) if e["eventType"] != "START"}
+    assert steps["build.conversations"] == "COMPLETE"
+    assert steps["build.labels"] == steps["build"] == "ABORT"
+    assert [c for e in told(home) for c in complaints(e)] == []
+    assert untold(home) is None
+
+    path.write_bytes(whole[:-9])  # or is killed in the middle of telling
+    assert untold(home) == lost
+    with serving() as endpoint:
+        home.recipe_file.write_text(with_endpoint(endpoint.sink.endpoint))
+        built = launch.build(home)
+    assert path.read_bytes().startswith(whole)
+    assert [body for _, _, body in endpoint.came] == told(home)
+    ends = [(e["run"]["runId"], e["eventType"]) for e in told(home) if "parent" not in e["run"]["facets"]]
+    assert ends == [(lost, "START"), (lost, "ABORT"), (built["run_id"], "START"), (built["run_id"], "COMPLETE")]
+    assert untold(home) is None
+    launch.check(home)
+    assert sum(e["eventType"] == "ABORT" for e in told(home)) == whole.count(b'"ABORT"')
+
+
+@pytest.mark.fault
+def test_a_run_killed_before_its_first_step_is_told_of(tmp_path: Path) -> None:
+    home = small_home(tmp_path / "home", calls=6)
+    killed(home, "assets.events", "begin")
+    lost = untold(home)
+    launch.check(home)
+    assert [(e["run"]["runId"], e["eventType"]) for e in told(home)][:2] == [(lost, "START"), (lost, "ABORT")]
+
+
+@pytest.mark.fault
+def test_a_run_told_of_before_it_was_killed_is_not_told_of_again(tmp_path: Path) -> None:
+    home = small_home(tmp_path / "home", calls=6)
+    killed(home, "assets.events", "keep")
+    whole = (home.path / FILE).read_bytes()
+    launch.check(home)
+    assert (home.path / FILE).read_bytes().startswith(whole)
+    assert not [e for e in told(home) if e["eventType"] == "ABORT"]
 
 
 def job_of_the_home() -> dg.JobDefinition:

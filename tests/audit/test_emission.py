@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flywheel.audit import emission
-from flywheel.audit.emission import FILE, keep, send
+from flywheel.audit.emission import AT_WORK, FILE, begin, end, keep, send, untold
 from flywheel.audit.openlineage import OpenLineage, Ran, events
 from flywheel.home import Home
 
@@ -92,6 +92,28 @@ def test_a_file_of_one_torn_line_begins_anew(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"{")
     keep(Home(tmp_path), EVENTS)
     assert (tmp_path / FILE).read_text().count("\n") == 3
+
+
+def test_a_run_is_untold_until_its_last_event_is_there(tmp_path: Path) -> None:
+    home, lost = Home(tmp_path), str(uuid.UUID(int=2))
+    assert untold(home) is None
+    begin(home, lost)
+    assert untold(home) == lost
+    keep(home, run_of(1))
+    assert untold(home) == lost
+    keep(home, run_of(2))
+    assert untold(home) is None
+    keep(home, run_of(3))
+    assert untold(home) is None
+    whole = (tmp_path / FILE).read_bytes()
+    last = whole.splitlines(keepends=True)[5:12]
+    for cut in range(1, 8):  # a START and the ends of steps are not the end of the run
+        (tmp_path / FILE).write_bytes(b"".join(last[:cut]))
+        assert untold(home) == (None if cut == 7 else lost), cut
+    end(home)
+    assert untold(home) is None
+    (tmp_path / AT_WORK).write_bytes(b"")
+    assert untold(home) is None
 
 
 def test_each_event_is_one_post_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Run events: what the spec requires of each, and what must not be in them. `complaints` also judges those of real builds."""
 
 import datetime as dt
+import json
 import re
 import uuid
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flywheel.audit.openlineage import FACETS, Data, Judged, OpenLineage, Ran, events, step_run_id
+from flywheel.audit.openlineage import FACETS, Data, Judged, OpenLineage, Ran, ended_run, events, step_run_id
 from flywheel.errors import RecipeInvalid
 from flywheel.lineage import Derivation, SnapshotRef, Step
 from flywheel.recipe import parse_recipe
@@ -93,6 +94,24 @@ def test_a_run_ends_as_its_worst_step(endings: tuple[Any, ...], whole: str) -> N
     assert told[-1]["eventType"] == whole
     assert [c for e in told for c in complaints(e)] == []
     assert all(("errorMessage" in e["run"]["facets"]) == (e["eventType"] == "FAIL") for e in told)
+
+
+def test_a_run_that_was_killed_is_an_abort_whatever_its_steps() -> None:
+    told = events("n", RUN, "build", [step("a"), step("b", ending="FAIL")], killed=4.0)
+    assert [e["eventType"] for e in told] == ["START", "START", "START", "COMPLETE", "FAIL", "ABORT"]
+    assert [e["eventTime"][-15:-6] for e in (told[0], told[-1])] == ["04.000000", "11.000000"]
+    assert [(e["eventType"], e["job"]["name"]) for e in events("n", RUN, "check", [], killed=4.0)] == [
+        ("START", "check"), ("ABORT", "check"),
+    ]  # fmt: skip
+    assert [c for e in told for c in complaints(e)] == []
+
+
+def test_only_the_last_event_ends_a_run() -> None:
+    told = [json.dumps(e).encode() for e in events("n", RUN, "build", [step()])]
+    assert [ended_run(line) for line in told] == [None, None, None, RUN]
+    assert [ended_run(line) for line in (b"", b"{", b"[]", b"null", b'{"eventType": "COMPLETE", "run": []}')] == [
+        None
+    ] * 5
 
 
 def test_checks_are_assertions_on_what_was_read() -> None:
