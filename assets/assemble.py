@@ -1,6 +1,7 @@
 """One candidate asset per set of the recipe, and the coverage of those that shall cover something."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
@@ -40,7 +41,8 @@ def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot)
     compared = home.store.head("measurements") if wanted.sketched() else None
     logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
     kept = home.store.head("reserved") if recipe.pilots else None
-    return published(home, assemble, wanted, *stages, *rest, compared, logs, kept)
+    stage = partial(assemble, before=home.store.newest(wanted.name))
+    return published(home, stage, wanted, *stages, *rest, compared, logs, kept)
 
 
 def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:

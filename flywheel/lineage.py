@@ -74,6 +74,8 @@ class Part:
     name: str
     key: str
     make: Callable[[], Tables]
+    of: str = ""
+    """Hash of what every row of it depends on alike, where a later version may take rows over; it is no part of the content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ def outcome(
     blocked = any(c["blocking"] and not c["passed"] for c in checks)
     recipe = home.recipe()
     refused = {c["asset"] for c in checks if c["blocking"] and not c["passed"]}
-    late = {name for name in (*STAGES, *(w.name for w in recipe.sets)) if behind(home, name)}
+    known: dict[str, bool] = {}
+    late = {name for name in (*STAGES, *(w.name for w in recipe.sets)) if behind(home, name, known)}
     return {
         "success": success and not blocked and not errors,
         "run_id": run_id,
@@ -55,14 +56,18 @@ def judged(made: dict[str, Any], refused: set[str]) -> dict[str, Any]:
     return made | {"released": made["released"] and made["name"] not in refused}
 
 
-def behind(home: Home, name: str) -> bool:
-    """Whether a dataset was made of inputs that have changed since: an earlier build made it, and this one stopped before it."""
-    try:
-        inputs = home.store.head(name).derivation.inputs
-    except SnapshotMissing:
-        return False
-    datasets = [ref for ref in inputs if home.store.head_key(ref.name) is not None]
-    return any(home.store.head(ref.name).version != ref.version or behind(home, ref.name) for ref in datasets)
+def behind(home: Home, name: str, known: dict[str, bool] | None = None) -> bool:
+    """Whether a dataset was made of inputs that have changed since: an earlier build made it, and this one stopped before it.
+    `known`: the answers found so far."""
+    known = {} if known is None else known
+    if name not in known:
+        made_now = made(home, name)
+        inputs = made_now.derivation.inputs if made_now else ()
+        datasets = [ref for ref in inputs if home.store.head_key(ref.name) is not None]
+        known[name] = any(
+            home.store.head(ref.name).version != ref.version or behind(home, ref.name, known) for ref in datasets
+        )
+    return known[name]
 
 
 def stage(home: Home, name: str) -> dict[str, Any] | None:

@@ -167,12 +167,12 @@ class HuggingFace(Export):
 
         with tempfile.TemporaryDirectory() as cache:
             try:
-                loaded = datasets.load_dataset(str(folder), cache_dir=cache)
+                loaded = datasets.load_dataset(str(folder), cache_dir=cache, streaming=True)
+                found = {split: sum(map(len, _batches(rows))) for split, rows in loaded.items()}
             except Exception as e:
                 raise ExportInvalid(
                     f"datasets.load_dataset cannot open the folder: {type(e).__name__}: {e}. Nothing was released."
                 ) from None
-            found = {split: len(rows) for split, rows in loaded.items()}
         wanted = {s: pl.scan_parquet(folder / f).select(pl.len()).collect().item() for s, f in files.items()}
         if found != wanted:
             raise ExportInvalid(f"datasets.load_dataset finds {found}; {wanted} was written. Nothing was released.")
@@ -192,13 +192,18 @@ def _message(fields: Mapping[str, Any]) -> dict[str, Any]:
 # --- reading back
 
 
+def _batches(rows: Any) -> Iterator[Any]:
+    """All rows of a split as `datasets` streams them, some at a time: nothing is written to a cache."""
+    return iter(rows.with_format("arrow").iter(batch_size=BATCH))
+
+
 def _as_datasets_reads(path: Path, first: int) -> Iterator[dict[str, Any]]:
     """The first rows of a file."""
     import datasets
 
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache:
-        yield from islice(datasets.Dataset.from_parquet(str(path), cache_dir=cache), first)
+        yield from islice(datasets.Dataset.from_parquet(str(path), cache_dir=cache, streaming=True), first)
 
 
 class Message(Strict):

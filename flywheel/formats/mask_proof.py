@@ -12,6 +12,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import polars as pl
+
 from flywheel.errors import Unreadable
 from flywheel.formats.chat_format import ChatFormat
 from flywheel.formats.chat_templates import TemplateInvalid
@@ -103,7 +105,8 @@ def prove(candidate: Snapshot, read: ChatFormat) -> Proof:
 def prove_part(part: StoredPart, read: ChatFormat) -> Proof:
     """Prove the mask of the examples of one part."""
     rows = part.scan()
-    found = rows.select(c for c in COLUMNS if c in rows.collect_schema()).collect()
+    told = rows.filter(~pl.col("kind").is_in(PROMPTLESS))
+    found = told.select(c for c in COLUMNS if c in rows.collect_schema()).collect()
     return prove_examples(found.iter_rows(named=True), read)
 
 

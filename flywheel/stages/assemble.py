@@ -23,6 +23,7 @@ from flywheel.stages.curate import SHARED_PASSAGES
 from flywheel.stages.forming import in_whole_sessions, texts_of, without_form
 from flywheel.stages.notes_of_sets import notes
 from flywheel.stages.parts_of_sets import day_parts, grouped, silent
+from flywheel.stages.unchanged import MADE_OF
 from flywheel.storage.snapshots import Snapshot
 
 STRINGS = pl.List(pl.String)
@@ -60,16 +61,17 @@ def assemble(
     measurements: Snapshot | None = None,
     logs: Sequence[Snapshot] = (),
     reserved: Snapshot | None = None,
+    before: Snapshot | None = None,
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
-    alone.
+    alone, and says in `made_of` (MADE_OF) what these are.
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
     `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
     conversations and their signals. A set that may repeat rows has a table `copies` (COPIES). `reserved`: what pilots
-    hold, where the recipe has one.
+    hold, where the recipe has one. `before`: an earlier version of the set, if there is one; what it holds is not formed again.
     """
     wanted, told = followed(wanted, *logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
@@ -83,12 +85,12 @@ def assemble(
     )
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements, reserved)
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
-    schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE}
+    schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE, "made_of": MADE_OF}
     schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
         name=wanted.name,
         schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
-        parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits)),
+        parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits), before),
         derivation=Derivation(
             operation="assemble",
             inputs=tuple(

@@ -21,6 +21,7 @@ from flywheel.records import conform, short_hash
 from flywheel.rewriting import residue
 from flywheel.sets import REJECTED_EXAMPLES
 from flywheel.stages.forming import parts_of, texts_of, written
+from flywheel.stages.unchanged import MADE_OF, unchanged
 from flywheel.storage.snapshots import Snapshot, StoredPart
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Day:
     """Digest of the ids of these: nothing else of them is read here."""
     texts: Sequence[StoredPart]
     """The days of conversations in which the text of its examples stands."""
+    was: StoredPart | None
+    """The day as an earlier version of the set holds it."""
 
 
 def grouped(curated: Snapshot, by: Sequence[str]) -> pl.DataFrame:
@@ -99,19 +102,24 @@ def day_parts(
     screened: Snapshot,
     steps: Sequence[Step],
     redactions: Sequence[Redaction],
+    before: Snapshot | None = None,
 ) -> list[Part]:
-    """A part for each day: the examples whose first parent is of that day, and what was left out of that day."""
+    """A part for each day: the examples whose first parent is of that day, and what was left out of that day. `before`: an earlier
+    version of the set; what it holds is not formed again."""
     searched = [r.step() for r in redactions]
     parts = []
-    for name, day in _days(wanted, plan, curated, screened).items():
+    for name, day in _days(wanted, plan, curated, screened, before).items():
         frames = (day.chosen, day.rejected, day.elsewhere, *([] if day.selected is None else [day.selected]))
         told = [f.write_ndjson() for f in frames]
-        key = cause("assemble", steps, searched, day.ids, *told, [p.version for p in day.texts])
-        parts.append(Part(name, key, partial(_write_day, wanted, day, redactions)))
+        of = cause("texts", steps, searched, [p.version for p in day.texts])
+        key = cause("assemble", of, day.ids, *told)
+        parts.append(Part(name, key, partial(_write_day, wanted, day, redactions, of), of))
     return parts
 
 
-def _days(wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot) -> dict[str, Day]:
+def _days(
+    wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot, before: Snapshot | None
+) -> dict[str, Day]:
     names = [p.name for p in curated.parts]
     pool = _pool(tuple((p.name, p.tables["rows"].path) for p in curated.parts), wanted.split.by).select("id", "part")
     chosen, rejected = (_dated(rows, pool) for rows in (plan.chosen, plan.rejected))
@@ -120,9 +128,11 @@ def _days(wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot) 
     mine, no, elsewhere = _by_part(chosen), _by_part(rejected), _by_part(_elsewhere(chosen, rejected, pool))
     texts, stored = _texts_of(chosen, pool), {p.name: p for p in screened.parts}
     ids = {n: short_hash(of.sort("id").write_csv()) for n, of in _by_part(pool).items()}
+    was = {p.name: p for p in before.parts} if before is not None else {}
     told = {}
     for n in sorted({*mine, *no, *said, *(at for at, p in enumerate(curated.parts) if p.tables["rows"].rows)}):
-        told[names[n] if n >= 0 else "none"] = Day(
+        name = names[n] if n >= 0 else "none"
+        told[name] = Day(
             mine.get(n, plan.chosen.clear()),
             no.get(n, plan.rejected.clear()),
             elsewhere.get(n, MENTIONED.to_frame()),
@@ -130,6 +140,7 @@ def _days(wanted: SetKind, plan: "Plan", curated: Snapshot, screened: Snapshot) 
             curated.parts[n] if n >= 0 else None,
             ids.get(n, ""),
             [stored[names[at]] for at in texts.get(n, ()) if names[at] in stored],
+            was.get(name),
         )
     return told
 
@@ -174,11 +185,14 @@ def _texts_of(chosen: pl.DataFrame, pool: pl.DataFrame) -> Mapping[int, Sequence
     return {int(n): of["at"].to_list() for (n,), of in days.partition_by("part", as_dict=True).items()}
 
 
-def _write_day(wanted: SetKind, day: Day, redactions: Sequence[Redaction]) -> Tables:
-    rows = written(wanted, day.chosen, texts_of(day.texts, _needed(day.chosen), parts_of(wanted)))
+def _write_day(wanted: SetKind, day: Day, redactions: Sequence[Redaction], of: str) -> Tables:
+    known = unchanged(day.chosen, of, day.was)
+    fresh = day.chosen.join(known.select("id"), on="id", how="anti", maintain_order="left")
+    rows = written(wanted, fresh, texts_of(day.texts, _needed(fresh), parts_of(wanted)))
     left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
+    every = {"rows": pl.concat([rows, known]).sort("id"), "rejected": _every_row(wanted, day)}
     more = {"copies": copies_in(day.chosen)} | ({} if day.selected is None else {"selection": day.selected})
-    return {"rows": rows, "rejected": _every_row(wanted, day), "residue": left} | more
+    return every | {"residue": left, "made_of": conform(day.chosen, MADE_OF)} | more
 
 
 def _needed(chosen: pl.DataFrame) -> pl.Series:

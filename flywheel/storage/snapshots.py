@@ -52,6 +52,8 @@ class StoredPart:
     name: str
     key: str
     tables: Mapping[str, StoredTable]
+    of: str = ""
+    """See `Part.of`."""
 
     @property
     def version(self) -> str:
@@ -115,6 +117,8 @@ class Store:
         """Processes that make parts; 1: all are made in this one."""
         self.worth_it = False
         """Whether some part took so long that processes are worth their start."""
+        self._known: dict[Path, tuple[int, Snapshot]] = {}
+        """Manifests that were read, and when each was written."""
 
     # --- parts
 
@@ -128,7 +132,8 @@ class Store:
         """
         folder = self._part_folder(key)
         try:
-            facts = json.loads((folder / "part.json").read_bytes())["tables"]
+            told = json.loads((folder / "part.json").read_bytes())
+            facts, of = told["tables"], str(told.get("of", ""))
             tables = {t: StoredTable(folder / f"{t}.parquet", f["digest"], f["rows"]) for t, f in facts.items()}
             sizes = {t: table.path.stat().st_size for t, table in tables.items()}
             whole = all(f.get("size", sizes[t]) == sizes[t] for t, f in facts.items())
@@ -138,7 +143,7 @@ class Store:
             raise SnapshotDamaged(
                 f"{folder / 'part.json'} is damaged. Delete the folder {folder}, then run: flywheel build"
             ) from None
-        return StoredPart(name, key, tables) if whole else None
+        return StoredPart(name, key, tables, of) if whole else None
 
     def put(self, part: Part, schemas: Mapping[str, pl.Schema]) -> StoredPart:
         """Make a part and publish it; if another process was first, theirs is kept."""
@@ -157,7 +162,7 @@ class Store:
                 rows = _write(frame, path)
                 facts[table] = {"digest": file_digest(path), "rows": rows, "size": path.stat().st_size}
                 sync(path)
-            write_synced(folder / "part.json", canonical({"tables": facts}))
+            write_synced(folder / "part.json", canonical({"tables": facts} | ({"of": part.of} if part.of else {})))
             target = self._part_folder(part.key)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists() and self.stored(part.name, part.key) is None:  # it lost a file
@@ -263,6 +268,13 @@ class Store:
             raise SnapshotMissing(f'dataset "{name}" has not been made yet. Run: flywheel build')
         return found
 
+    def newest(self, name: str) -> Snapshot | None:
+        """The newest snapshot of a dataset; None where there is none, or none that can be read."""
+        try:
+            return self.head(name)
+        except (SnapshotMissing, SnapshotDamaged):
+            return None
+
     def find(self, name: str, version: str) -> Snapshot | None:
         """A snapshot by (the start of) its version: the newest one if it has it, else the first by key."""
         head = self.head_key(name)
@@ -294,6 +306,10 @@ class Store:
     def _read(self, name: str, key: str) -> Snapshot | None:
         manifest = self.root / name / f"{key}.json"
         try:
+            written = manifest.stat().st_mtime_ns
+            known, snapshot = self._known.get(manifest, (0, None))
+            if snapshot is not None and known == written and all(_there(p) for p in snapshot.parts):
+                return snapshot
             body = self._body(manifest)
         except FileNotFoundError:
             return None
@@ -306,15 +322,9 @@ class Store:
                 )
             parts.append(part)
         schemas = {t: _schema(parts[0].tables[t].path) for t in body["schemas"]}
-        return Snapshot(
-            name,
-            body["version"],
-            key,
-            body["derivation"],
-            tuple(parts),
-            schemas,
-            body["notes"],
-        )
+        read = Snapshot(name, body["version"], key, body["derivation"], tuple(parts), schemas, body["notes"])
+        self._known[manifest] = written, read
+        return read
 
     def verify(self) -> list[str]:
         """Re-hash every stored table; one sentence for each that no longer has its bytes."""
@@ -363,6 +373,10 @@ def _schema(table: Path) -> pl.Schema:
         raise SnapshotDamaged(
             f"{table} cannot be read ({str(e).splitlines()[0]}). Delete the folder {table.parent}, then run: flywheel build"
         ) from None
+
+
+def _there(part: StoredPart) -> bool:
+    return all(os.path.exists(t.path) for t in part.tables.values())
 
 
 def _names(schema: pl.Schema) -> dict[str, str]:
