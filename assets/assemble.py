@@ -30,9 +30,15 @@ def about(wanted: SetKind) -> str:
 
 def further(wanted: SetKind, recipe: Recipe) -> list[str]:
     """What a candidate is made of beside the pool, the texts and the labels. The sketches are read only by a selection that compares
-    texts, the logs by a mix that follows usage, reserved rows where there is a pilot; other sets do not wait."""
+    texts, the logs by a mix that follows usage, reserved rows where there is a pilot; other sets do not wait. Feedback tells what
+    people looked at."""
     usage = ["conversations", "signals"] if wanted.measures_usage else []
-    return [*(["measurements"] if wanted.sketched() else []), *usage, *(["reserved"] if recipe.pilots else [])]
+    return [
+        "feedback",
+        *(["measurements"] if wanted.sketched() else []),
+        *usage,
+        *(["reserved"] if recipe.pilots else []),
+    ]
 
 
 def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot) -> dg.Output[Snapshot]:
@@ -41,7 +47,8 @@ def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot)
     compared = home.store.head("measurements") if wanted.sketched() else None
     logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
     kept = home.store.head("reserved") if recipe.pilots else None
-    stage = partial(assemble, before=home.store.newest(wanted.name))
+    heard = (home.store.head("feedback"), recipe.feedback)
+    stage = partial(assemble, before=home.store.newest(wanted.name), heard=heard)
     return published(home, stage, wanted, *stages, *rest, compared, logs, kept)
 
 

@@ -67,7 +67,8 @@ def main_table(snapshot: Snapshot) -> str:
 
 
 def noted(snapshot: Snapshot) -> Shown:
-    """The small facts a stage wrote down of a set: its split, its cells against the mix wanted, the balance of its labels."""
+    """The small facts a stage wrote down of a set: its split, its cells against the mix wanted, what people
+    have looked at, the balance of its labels."""
     notes = snapshot.notes
     shown: Shown = {k: dg.MetadataValue.int(notes[k]) for k in ("train", "validation", "missing") if k in notes}
     if notes.get("cells"):
@@ -75,6 +76,8 @@ def noted(snapshot: Snapshot) -> Shown:
         shown["cells"] = table_of(cells.with_columns(cell=pl.col("cell").replace("", "all")))
     if chosen := notes.get("selection"):
         shown |= selection(chosen)
+    if "looked_at" in notes:
+        shown["looked_at"] = table_of(pl.DataFrame([notes["looked_at"]]))
     if "labels" in notes:
         shown["labels"] = table_of(pl.DataFrame([notes["labels"]]))
     return shown

@@ -7,7 +7,7 @@ from checks.shape import judged
 from flywheel.coverage import covered
 from flywheel.home import Home
 from flywheel.kinds import SetKind
-from flywheel.quality import loop, measures, rights
+from flywheel.quality import looked_at, loop, measures, rights
 from flywheel.quality.targets import set_targets
 from flywheel.recipe import Recipe
 from flywheel.stages.reserve import evaluation_kept_out
@@ -43,6 +43,7 @@ def measured(wanted: SetKind, home: Home, recipe: Recipe) -> pl.DataFrame:
             measures.candidate(wanted, made, pool, *policies, proof_of(store.root, wanted, made)),
             rights.measured(store, made, recipe.rights),
             covered.of_set(store, wanted),
+            looked_at.measured(made),
             loop.measured(made, pool, calls, recipe.loop, student, turns(home, wanted.name, made)),
         ]
     )

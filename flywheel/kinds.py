@@ -25,6 +25,7 @@ from flywheel.choices.selection import AnySelection
 from flywheel.coverage.wanted import Coverage
 from flywheel.errors import OperatorInvalid
 from flywheel.lineage import Step
+from flywheel.quality.looked_at import LookedAt
 
 if TYPE_CHECKING:
     from flywheel.formats.chat_format import ChatFormat
@@ -368,6 +369,8 @@ class SetKind(Operator, frozen=True):
     """How often a row may be there where its cell is short; 1: nothing is repeated."""
     coverage: Coverage = Coverage()
     """What it shall cover: shares of values of axes, as checks with a plan that would close the gaps; nothing is chosen by it."""
+    looked_at: LookedAt | None = None
+    """How much of it people shall have looked at, and how well they shall agree with its labels; each a check."""
     split: Split = Split()
     template: str | None = None
     """The chat template of the model to be trained: the name of one that comes with flywheel, or a file. A check then proves, in

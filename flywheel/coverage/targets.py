@@ -9,8 +9,7 @@ from flywheel.choices.follow import Counted
 from flywheel.coverage.axes import counts
 from flywheel.coverage.shortfall import Shortfall, short_of, sure_gap, told
 from flywheel.coverage.wanted import Compared, Coverage, Drift, Wanted, pairs
-from flywheel.quality.target import Target
-from flywheel.quality.targets_of_sets import SURE
+from flywheel.quality.target import SURE, Target
 from flywheel.records import short_hash
 
 SMALLEST = 0.005

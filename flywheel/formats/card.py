@@ -54,6 +54,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _mix(manifest),
         _coverage(facts),
         _selection(manifest),
+        _looked_at(manifest),
         _checks(manifest),
         _limits(manifest),
     ]
@@ -293,6 +294,23 @@ def _selection(manifest: Mapping[str, Any]) -> str:
             told = [[_plain(f"{v:,}" if isinstance(v, int) else v) for v in row.values()] for row in rows]
             text += "\n\n" + _table([k.replace("_", " ") for k in rows[0]], told)
     return text
+
+
+def _looked_at(manifest: Mapping[str, Any]) -> str:
+    """How much of it people have looked at, and whether they agree with its labels."""
+    if not (told := manifest["notes"].get("looked_at")):
+        return ""
+    if not told["looked_at"]:
+        return f"## Looked at\n\nNo expert has said anything of any of its {told['examples']:,} examples."
+    who = "one expert" if told["people"] == 1 else f"{told['people']:,} experts"
+    text = f"`looked_at`: {told['looked_at']:,} of {told['examples']:,} examples ({told['share']:.2%}), by {who}, last on {told['last']} (UTC)."
+    if not told["compared"]:
+        return f"## Looked at\n\n{text} Of none had anybody else said anything to compare with."
+    band = f"{told['agreement']:.1%}, 95% interval {told['low']:.1%} to {told['high']:.1%}"
+    return (
+        f"## Looked at\n\n{text} Their verdict is what everybody else's words say in {told['agreed']:,} of {told['compared']:,} cases "
+        f"({band}). Cases are examples, and rows that people's words alone took out of the set, which somebody else had judged, too."
+    )
 
 
 def _checks(manifest: Mapping[str, Any]) -> str:

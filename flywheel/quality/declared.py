@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from flywheel.kinds import Threshold, Undeclared
+from flywheel.kinds import SetKind, Threshold, Undeclared
+from flywheel.quality.looked_at import LOOKED
 from flywheel.quality.mixes import undeclared
 from flywheel.quality.served_prompts import PROMPTED
 from flywheel.quality.targets_of_curricula import untold
@@ -37,7 +38,9 @@ def judged_where_declared(recipe: "Recipe") -> "Recipe":
     empty = [name for name, there in needed if not there]
     unsaid: dict[str, Threshold] = dict.fromkeys(empty, off) | _undeclared_rights(recipe) | _of_loop(recipe)
     sets = tuple(
-        s.model_copy(update={"check": dict.fromkeys(unproved(s), off) | unsaid | undeclared(s) | s.check})
+        s.model_copy(
+            update={"check": dict.fromkeys(unproved(s), off) | unsaid | undeclared(s) | s.check | _of_looks(s)}
+        )
         for s in recipe.set
     )
     check = dict(recipe.check)
@@ -64,6 +67,19 @@ def _undeclared_rights(recipe: "Recipe") -> dict[str, Threshold]:
             found["every_source_is_registered"] = Undeclared(severity="off", missing="[[source]] and no [purpose]")
     elif recipe.purpose.unknown == "warn":
         found["rights_are_known"] = Threshold(severity="warn")
+    return found
+
+
+def _of_looks(wanted: SetKind) -> dict[str, Threshold]:
+    """The bounds of [set.looked_at], under what the recipe says of the checks themselves; off where neither says a word."""
+    found: dict[str, Threshold] = {}
+    for key, target in LOOKED.items():
+        least: float | None = getattr(wanted.looked_at, key, None)
+        said = wanted.check.get(target.name, Threshold())
+        if least is None and said == Threshold():
+            found[target.name] = Undeclared(severity="off", missing=f"{key} in [set.looked_at]")
+        elif said.min is None:
+            found[target.name] = said.model_copy(update={"min": least})
     return found
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
+SURE = 0.95
+"""How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
 Severity = Literal["error", "warn", "off"]
 Unit = Literal["count", "share", "distance", "hours"]
 

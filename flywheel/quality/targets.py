@@ -9,11 +9,12 @@ from flywheel.coverage.targets import of_set
 from flywheel.kinds import SetKind, Threshold, Undeclared, Unjudged
 from flywheel.quality.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
 from flywheel.quality.served_prompts import PROMPTED
+from flywheel.quality.target import SURE
 from flywheel.quality.target import Severity as Severity
 from flywheel.quality.target import Target as Target
 from flywheel.quality.targets_of_curricula import CURRICULA
 from flywheel.quality.targets_of_pilots import PILOTS
-from flywheel.quality.targets_of_sets import NO_FORBIDDEN_FIELD, NO_PII_IS_LEFT, NO_ROW_VANISHED, OUR_FAULT, SETS, SURE
+from flywheel.quality.targets_of_sets import NO_FORBIDDEN_FIELD, NO_PII_IS_LEFT, NO_ROW_VANISHED, OUR_FAULT, SETS
 
 NOT_IN_A_TRIAL = "not judged in a trial, for it depends on how many rows there are"
 

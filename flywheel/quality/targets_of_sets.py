@@ -1,10 +1,9 @@
 """The checks of sets, and those that stages before them share."""
 
-from flywheel.quality.target import Target
+from flywheel.quality.looked_at import LOOKED
+from flywheel.quality.target import SURE, Target
 from flywheel.quality.training import TRAINING
 
-SURE = 0.95
-"""How sure it must be that the share of a warning is beyond its bound: a warning that comes and goes is read by nobody."""
 OUR_FAULT = "This is a fault of flywheel; please report it."
 
 NO_ROW_VANISHED = Target(
@@ -344,5 +343,6 @@ SETS = (
         max=0.05,
         severity="warn",
     ),
+    *LOOKED.values(),
     *TRAINING,
 )

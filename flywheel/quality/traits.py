@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from flywheel.conditions import Condition
 from flywheel.quality.tally import MEASURES
-from flywheel.quality.target import Target
-from flywheel.quality.targets_of_sets import SURE
+from flywheel.quality.target import SURE, Target
 from flywheel.storage.snapshots import Store
 
 

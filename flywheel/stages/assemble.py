@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from flywheel.choices.mix import Allocation, allocate
-from flywheel.choices.oversampling import COPIES, oversampled
+from flywheel.choices.oversampling import COPIES, copies_in, oversampled
 from flywheel.choices.selection import SELECTION, Selected, narrowed
 from flywheel.choices.split import split
 from flywheel.kinds import Edit, Redaction, SetKind
-from flywheel.labels import COMPARISONS, LABELS
+from flywheel.labels import COMPARISONS, LABELS, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Step
+from flywheel.quality.looked_at import looked_at
 from flywheel.quality.mixes import followed
 from flywheel.records import conform, short_hash
 from flywheel.rewriting import RESIDUE, every_redaction, rewrite_text
@@ -27,7 +28,17 @@ from flywheel.stages.unchanged import MADE_OF
 from flywheel.storage.snapshots import Snapshot
 
 STRINGS = pl.List(pl.String)
-NOT_IN_THE_SET = ("export", "check", "coverage", "template", "tokenizer", "max_tokens", "serving", "promote")
+NOT_IN_THE_SET = (
+    "export",
+    "check",
+    "coverage",
+    "template",
+    "tokenizer",
+    "max_tokens",
+    "serving",
+    "promote",
+    "looked_at",
+)
 """Parameters of a set that say nothing about what is in it."""
 SKETCHES = "near_duplicate"
 """The table of the measurements whose `keys` say which texts look alike."""
@@ -46,6 +57,8 @@ class Plan:
     allocation: Allocation
     parents: pl.DataFrame
     """`id` and `parents` of every example that was there."""
+    instead: pl.DataFrame
+    """`id`, `kept`: the removed duplicates, see `kept_instead`."""
     selected: Selected | None = None
     """What the selection of the recipe said of each example, where there is one."""
 
@@ -62,6 +75,7 @@ def assemble(
     logs: Sequence[Snapshot] = (),
     reserved: Snapshot | None = None,
     before: Snapshot | None = None,
+    heard: tuple[Snapshot, FeedbackPolicy] | None = None,
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
@@ -72,6 +86,8 @@ def assemble(
     `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
     conversations and their signals. A set that may repeat rows has a table `copies` (COPIES). `reserved`: what pilots
     hold, where the recipe has one. `before`: an earlier version of the set, if there is one; what it holds is not formed again.
+    `heard`: the feedback and the policy by which it became labels, for how much people
+    have looked at the set.
     """
     wanted, told = followed(wanted, *logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
@@ -85,6 +101,11 @@ def assemble(
     )
     plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements, reserved)
     sketched = [measurements] if measurements is not None and wanted.sketched() else []
+    further = [s for s in (*logs, reserved, *(heard or ())[:1]) if s is not None]
+    facts = {**notes(wanted, plan, told), **wanted.report(plan.chosen, curated.scan())}
+    if heard is not None:
+        mine = (plan.chosen.join(copies_in(plan.chosen), on="id", how="anti"), plan.rejected, plan.instead)
+        facts["looked_at"] = looked_at(wanted, *mine, labels, *heard)
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE, "made_of": MADE_OF}
     schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
@@ -93,14 +114,12 @@ def assemble(
         parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits), before),
         derivation=Derivation(
             operation="assemble",
-            inputs=tuple(
-                s.ref for s in (curated, screened, labels, *sketched, *logs, *([reserved] if reserved else []))
-            ),
+            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *further)),
             steps=steps,
             watermark=labels.derivation.watermark,
         ),
         accounts_for=curated.scan().select("id"),
-        notes={**notes(wanted, plan, told), **wanted.report(plan.chosen, curated.scan())},
+        notes=facts,
     )
 
 
@@ -151,7 +170,7 @@ def decide(
     )
     no = conform(no, REJECTED_EXAMPLES)
     untold = silent(wanted, curated.count(), chosen, no)
-    return Plan(chosen, no, untold, allocation, there_were, selected)
+    return Plan(chosen, no, untold, allocation, there_were, instead, selected)
 
 
 def _left_out(examples: pl.DataFrame, selected: Selected) -> pl.DataFrame:

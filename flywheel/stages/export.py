@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 SELECTED = "selection.parquet"
 VERSION_DIGITS = 12
+TOLD_AGAIN = ("looked_at",)
+"""Notes that change while the rows stay the same: a release is written again with them."""
 Verdict = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -170,7 +172,7 @@ def release(wanted: SetKind, candidate: Snapshot, target_root: Path, context: Ex
     home_of_set = target_root / wanted.name
     folder = home_of_set / candidate.version[:VERSION_DIGITS]
     recover(target_root, wanted.name, folder.name)
-    if (known := standing(folder, wanted)) is not None:
+    if (known := standing(folder, wanted, candidate)) is not None:
         if context.pointed:
             point(home_of_set, folder.name)
         return _told(wanted, folder, Rendered(known, {}, ()), fresh=False)
@@ -211,16 +213,17 @@ def _told(wanted: SetKind, folder: Path, made: "Rendered", fresh: bool) -> Relea
     )
 
 
-def standing(folder: Path, wanted: SetKind) -> dict[str, Any] | None:
+def standing(folder: Path, wanted: SetKind, candidate: Snapshot) -> dict[str, Any] | None:
     """The manifest of the release in this folder, if it holds what is wanted now and every file has its bytes; else None.
 
     The folder is named by the candidate's content. How it came about (another recipe, other upstream versions with the same
-    rows) may differ by now: what was released first stands as it was written.
+    rows) may differ by now: what was released first stands as it was written, until people have looked at more of it.
     """
     try:
         manifest: dict[str, Any] = orjson.loads((folder / "manifest.json").read_bytes())
         asked = [manifest[k] for k in ("formats", "format_versions", "engine")]
         same = asked == [list(wanted.export), format_versions(wanted), ENGINE]
+        same = same and all(manifest["notes"].get(k) == candidate.notes.get(k) for k in TOLD_AGAIN)
         same = same and (manifest.get("template") or {}).get("digest") == format_digest(wanted)
         whole = (
             all(file_digest(folder / name) == f["sha256"] for name, f in manifest["files"].items()) if same else False

@@ -50,6 +50,9 @@ OF_SIZE: Mapping[str, tuple[str, ...]] = {
         "every_share_meets_target",
         "every_cell_is_covered",
         "validation_is_large_enough",
+        "people_have_looked",
+        "enough_was_looked_at",
+        "labels_are_agreed_with",
     ),
 }
 """Checks whose number depends on how many rows there are, or on rows that are not in the sample: a trial cannot judge them.

@@ -13,7 +13,7 @@ from flywheel.kinds import Signal, Split, Threshold
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.protection.policy import Policy
-from flywheel.quality import loop, measures, rights
+from flywheel.quality import looked_at, loop, measures, rights
 from flywheel.quality.expectations import Finding, judge
 from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import set_targets, wanted
@@ -150,6 +150,7 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
                 ),
                 guards,
                 cleared,
+                looked_at.measured(replace(put(SET), notes={"looked_at": UNSEEN})),
                 evaluation_kept_out(put(SET), None),
             ]
         ).sort("metric", "segment")
@@ -165,6 +166,9 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
         "curated": measures.curated(pool, screened),
         "release": measures.release([], []),
     }
+
+
+UNSEEN = {"examples": 0, "looked_at": 0, "share": 0.0, "agreement": None, "compared": 0}
 
 
 def test_every_metric_of_a_target_is_there_when_nothing_else_is(put, tmp_path):

@@ -12,6 +12,7 @@ from flywheel.__main__ import run
 from flywheel.errors import Untried
 from flywheel.home import Home
 from flywheel.logs.inbox import take
+from flywheel.quality.looked_at import LOOKED
 from flywheel.quality.targets import NOT_IN_A_TRIAL, TARGETS, set_targets, wanted
 from flywheel.recipe import parse_recipe
 from flywheel.tuning.trial import OF_SIZE, on_trial, prepare, refuse_untried, sample, verdict_of
@@ -115,7 +116,9 @@ def test_the_area_holds_the_lines_whatever_the_file_was(tmp_path: Path, name: st
 
 
 def test_checks_of_size_are_not_judged_and_never_pass_silently() -> None:
-    tried = on_trial(parse_recipe(RECIPE + '[set.check.every_cell_is_covered]\nseverity = "off"\n'), 12)
+    looks = 'name = "answers"\nlooked_at = { least = 1, share = 0.1, agreement = 0.8 }\n'
+    asked = RECIPE.replace('name = "answers"\n', looks) + '[set.check.every_cell_is_covered]\nseverity = "off"\n'
+    tried = on_trial(parse_recipe(asked), 12)
     first, second = tried.sets
     off = {t.name for t in set_targets(first) if t.off_because == NOT_IN_A_TRIAL}
     assert off == set(OF_SIZE["set"])
@@ -153,9 +156,10 @@ def test_row_124_a_trial_runs_everything_and_touches_nothing(tmp_path: Path) -> 
     assert set(made["trial"]["not_judged"]) == {
         f"{a} · {name}"
         for asset, names in OF_SIZE.items()
-        if asset != "conflicts"  # nothing asks for them here
+        if asset != "conflicts"  # nothing asks for them here, nor for looks
         for a in (("answers", "verdicts") if asset == "set" else (asset,))
         for name in names
+        if name not in {t.name for t in LOOKED.values()}
     }
     assert summaries["set_is_large_enough"].startswith(
         "Not judged in a trial, for it depends on how many rows there are"
