@@ -10,12 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 import polars as pl
 
-Counts = npt.NDArray[np.int64]
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 UTC_TIME = pl.Datetime("us", "UTC")
@@ -244,25 +241,6 @@ def asked() -> pl.Expr:
 def all_text() -> pl.Expr:
     """The text of every message, joined by newlines."""
     return pl.col("messages").list.eval(pl.element().struct.field("content").fill_null("")).list.join("\n")
-
-
-def contents(rows: pl.DataFrame) -> tuple[pl.Series, Counts]:
-    """The text of every message of all conversations, one after the other, "" where there is none; and where in them each
-    conversation begins, and the last ends."""
-    messages = rows["messages"]
-    told = messages.explode(empty_as_null=False).struct.field("content").fill_null("")
-    return told, np.concatenate([np.zeros(1, np.int64), np.cumsum(messages.list.len().to_numpy(), dtype=np.int64)])
-
-
-def prompt_and_reply(numbers: npt.NDArray[Any], starts: Counts) -> tuple[Counts, Counts]:
-    """Of numbers of all messages: the sum over each conversation but its last message, and that of the last message.
-
-    `starts`: as of `contents`.
-    """
-    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers, dtype=np.int64)])
-    whole = sums[starts[1:]] - sums[starts[:-1]]
-    last = np.where(np.diff(starts) > 0, sums[starts[1:]] - sums[np.maximum(starts[1:] - 1, 0)], 0)
-    return whole - last, last
 
 
 def user_text() -> pl.Expr:

@@ -18,6 +18,7 @@ from flywheel.kinds import Signal
 from flywheel.lineage import Step
 from flywheel.protection import benchmark_items
 from flywheel.protection.benchmark_items import Item
+from flywheel.texts.said import said
 from flywheel.texts.words import words as words_of
 
 Gram = tuple[str, ...]
@@ -79,22 +80,19 @@ class BenchmarkOverlap(Signal, frozen=True):
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         if not self.files:
             return rows.select("id", *[pl.lit(None, dtype=t).alias(c) for c, t in self.gives.items()])
-        texts = pl.col("messages").list.eval(pl.element().struct.field("content").fill_null(""))
-        said = rows.select("id", text=texts).explode("text").filter(pl.col("text").fill_null("") != "").collect()
-        # The history of a session comes again in each of its turns: each distinct text is looked at once.
-        hits = _matches(said["text"].unique(maintain_order=True), self._index())
+        read = said(rows)
+        hits = _matches(read.texts, self._index())
+        held = pl.DataFrame({"row": read.owners, "text": read.which}).join(hits, on="text")
         best = (
-            said.lazy()
-            .join(hits.lazy(), on="text")
-            .sort(["benchmark_share", "benchmark_hit", "benchmark_span"], descending=[True, False, False])
-            .group_by("id", maintain_order=True)
+            held.sort(["benchmark_share", "benchmark_hit", "benchmark_span"], descending=[True, False, False])
+            .group_by("row", maintain_order=True)
             .first()
-            .drop("text")
         )
+        every = pl.DataFrame({"id": read.ids, "row": np.arange(len(read.ids))})
         return (
-            rows.select("id")
-            .join(best, on="id", how="left", maintain_order="left")
+            every.join(best, on="row", how="left", maintain_order="left")
             .select("id", *[pl.col(c).fill_null(0.0) if c == "benchmark_share" else pl.col(c) for c in self.gives])
+            .lazy()
         )
 
     def _index(self) -> "_Index":
@@ -151,15 +149,13 @@ def _gram_hashes(grams: Sequence[Gram], size: int) -> U64:
 
 
 def _matches(texts: pl.Series, index: _Index) -> pl.DataFrame:
-    """`text`, `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
+    """`text` (its place), `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
     found = []
     suspects = _suspects(texts, index)
-    said = texts.gather(suspects["text"])
-    for text, words, sizes, places in zip(
-        said, words_of(said).to_list(), suspects["size"], suspects["at"], strict=True
-    ):
+    words_in = words_of(texts.gather(suspects["text"])).to_list()
+    for text, words, sizes, places in zip(suspects["text"], words_in, suspects["size"], suspects["at"], strict=True):
         found.append((text, *_best(words, zip(sizes.to_list(), places.to_list(), strict=True), index)))
-    columns = {"text": pl.String} | dict(BenchmarkOverlap.gives)
+    columns = {"text": pl.Int64} | dict(BenchmarkOverlap.gives)
     return pl.DataFrame(found, schema=columns, orient="row").drop_nulls("benchmark_hit")
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.records import contents, prompt_and_reply
 from flywheel.texts.packed import packed
+from flywheel.texts.said import said
 
 
 class Length(Signal, frozen=True):
@@ -27,17 +27,15 @@ class Length(Signal, frozen=True):
     }
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        said = rows.select("id", "messages").collect()
-        texts, starts = contents(said)
-        runs = np.concatenate([np.zeros(0, np.int64), *(p.runs for p in packed(texts))])
-        chars = prompt_and_reply(texts.str.len_chars().to_numpy(), starts)
-        words = prompt_and_reply(runs, starts)
-        role = pl.element().struct.field("role")
-        numbers = dict(
+        read = said(rows)
+        chars = read.prompt_and_reply(read.texts.str.len_chars().to_numpy())
+        words = read.prompt_and_reply(np.concatenate([p.runs for p in packed(read.texts)]))
+        counts = dict(
             zip(("prompt_chars", "reply_chars", "prompt_words", "reply_words"), (*chars, *words), strict=True)
         )
-        return said.select(
+        by_user = pl.element().struct.field("role") == "user"
+        return rows.select(
             "id",
-            **{c: pl.Series(n, dtype=pl.Int32) for c, n in numbers.items()},
-            turns=pl.col("messages").list.eval(role == "user").list.sum().cast(pl.Int32),
-        ).lazy()
+            **{c: pl.Series(n, dtype=pl.Int32) for c, n in counts.items()},
+            turns=pl.col("messages").list.eval(by_user).list.sum().cast(pl.Int32),
+        )

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.records import last_reply
 from flywheel.texts.packed import Counts, Hashes, Packed, Words, packed, spread
+from flywheel.texts.said import said
 
 TOP, DUPLICATE = (2, 3, 4), (5, 6, 7, 8, 9, 10)
 SHARES = (
@@ -40,12 +40,14 @@ class Repetition(Signal, frozen=True):
     gives: ClassVar[Mapping[str, Any]] = {"reply_terms": pl.Int32} | dict.fromkeys(SHARES, pl.Float32)
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        said = rows.select("id", text=last_reply()).collect()
-        texts = said["text"].unique(maintain_order=True)
-        parts = [_repeated(p) for p in packed(texts, AT_ONCE)]
-        columns: dict[str, Any] = {c: np.concatenate([p[c] for p in parts]) if parts else [] for c in self.gives}
-        every = pl.DataFrame({"text": texts, **columns}, schema={"text": pl.String, **self.gives})
-        return said.join(every, on="text", how="left", maintain_order="left").drop("text").lazy()
+        read = said(rows)
+        distinct, which = np.unique(read.replies, return_inverse=True)
+        parts = [_repeated(p) for p in packed(read.texts.gather(distinct), AT_ONCE)]
+        columns = {
+            c: pl.Series(np.concatenate([p[c] for p in parts])[which] if parts else [], dtype=t)
+            for c, t in self.gives.items()
+        }
+        return pl.DataFrame({"id": read.ids, **columns}).lazy()
 
 
 def _repeated(texts: Packed) -> dict[str, npt.NDArray[Any]]:

@@ -9,10 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
 import polars as pl
 
 from flywheel.kinds import Signal
-from flywheel.records import contents, prompt_and_reply
+from flywheel.texts.said import said
 
 
 class Encoding(Protocol):
@@ -47,15 +48,10 @@ class Tokens(Signal, frozen=True):
     gives: ClassVar[Mapping[str, Any]] = {"prompt_tokens_o200k": pl.Int32, "reply_tokens_o200k": pl.Int32}
 
     def measure(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        said = rows.select("id", "messages").collect()
-        texts, starts = contents(said)
-        # The history of a session comes again in each of its turns: each distinct text is counted once.
-        known = texts.unique().to_frame("text")
-        known = known.with_columns(tokens=pl.Series([count(t) for t in known["text"].to_list()], dtype=pl.Int64))
-        counted = texts.to_frame("text").join(known, on="text", how="left", maintain_order="left")["tokens"]
-        prompt, reply = prompt_and_reply(counted.to_numpy(), starts)
-        numbers = {"prompt_tokens_o200k": prompt, "reply_tokens_o200k": reply}
-        return said.select("id", **{c: pl.Series(n, dtype=pl.Int32) for c, n in numbers.items()}).lazy()
+        read = said(rows)
+        counted = np.array([count(text) for text in read.texts.to_list()], np.int64)
+        prompt, reply = (pl.Series(n, dtype=pl.Int32) for n in read.prompt_and_reply(counted))
+        return pl.DataFrame({"id": read.ids, "prompt_tokens_o200k": prompt, "reply_tokens_o200k": reply}).lazy()
 
 
 def count(text: str) -> int:
