@@ -123,6 +123,8 @@ _ENTITY = r"&(?:[A-Za-z]{2,24}[0-9]{0,2}|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});"
 _SUBJECT = re.compile(
     r"(?<![a-z])(?:x?html5?|css|xml|svg|jsx|php|markup|javascript)(?![a-z])|마크업|マークアップ", re.IGNORECASE
 )
+_SUBJECTS = ("html", "css", "xml", "svg", "jsx", "php", "markup", "javascr", "마크업", "マークアップ")
+"""One of these is in the small letters of every text in which the expression finds anything: to look for them costs little."""
 _MENTION = re.compile(r"\s?(?:tags?|elements?|attributes?)\b|\s?(?:태그|요소|タグ|要素|标签|標籤|元素)", re.IGNORECASE)
 _ESCAPED = re.compile(r"&lt;(?P<tag>/?(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\s[^<>&\n`]{0,200})?/?)&gt;")
 _BOTH = re.compile(r"[^\S\n]*\n\s*|[^\S\n]{2,}")
@@ -147,12 +149,17 @@ def _stripped(text: str) -> str:
     code = prose.code(text)
     comments = [span for span in _comments(text) if not _inside(code, span[0])]
     tags = [m for m in _TAG.finditer(text) if not _inside(code, m.start()) and not _inside(comments, m.start())]
-    if _SUBJECT.search(_TAG.sub(" ", prose.without_code(text))):
+    if _about_markup(_TAG.sub(" ", prose.without_code(text))):
         return text
     noise = sorted([*_noise(text, tags), *((a, b, "") for a, b in comments)])
     if not noise:
         return prose.outside_code(text, _decoded)
     return _joined(text, code, noise)
+
+
+def _about_markup(said: str) -> bool:
+    small = said.casefold()
+    return any(subject in small for subject in _SUBJECTS) and _SUBJECT.search(said) is not None
 
 
 def _joined(text: str, code: list[tuple[int, int]], noise: list[tuple[int, int, str]]) -> str:

@@ -53,6 +53,8 @@ def test_html_that_is_noise_goes(text, expected):
         'What does "<div>" mean?',
         "<b> 태그는 굵게 표시합니다.",
         "Fix my HTML: <div><p>x</p></div>",
+        "Fix my JavaScr\u0131pt: <div><p>x</p></div>",
+        "Fix my c\u017fs, my mar\u212aup: <div><p>x</p></div>",
         "이 HTML 고쳐 줘: <div><p>x</p></div>",
         "see <https://example.org> and <think>hm</think>",
         "&nosuch; &x; ?a=1&copy=2",
