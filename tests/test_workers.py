@@ -52,6 +52,16 @@ def threads() -> int:
     return pl.thread_pool_size()
 
 
+def kept() -> str | None:
+    return os.environ.get("_RJEM_MALLOC_CONF")
+
+
+def test_the_allocator_keeps_memory_for_some_seconds():
+    (conf,) = dict(side_by_side([kept])).values()
+    assert conf is not None
+    assert conf.split(",")[-1] == "dirty_decay_ms:10000"  # what is said last counts; Polars says its own first
+
+
 def test_every_task_is_answered_whoever_is_first():
     assert dict(side_by_side([partial(double, n) for n in range(50)])) == {n: 2 * n for n in range(50)}
     assert dict(side_by_side([partial(printing, n) for n in range(4)])) == {n: n for n in range(4)}
