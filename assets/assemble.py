@@ -48,7 +48,7 @@ def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot)
     logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
     kept = home.store.head("reserved") if recipe.pilots else None
     heard = (home.store.head("feedback"), recipe.feedback)
-    stage = partial(assemble, before=home.store.newest(wanted.name), heard=heard)
+    stage = partial(assemble, before=home.store.newest(wanted.name), heard=heard, guidelines=recipe.guideline)
     return published(home, stage, wanted, *stages, *rest, compared, logs, kept)
 
 

@@ -68,7 +68,7 @@ def main_table(snapshot: Snapshot) -> str:
 
 def noted(snapshot: Snapshot) -> Shown:
     """The small facts a stage wrote down of a set: its split, its cells against the mix wanted, what people
-    have looked at, the balance of its labels."""
+    have looked at and label by, the balance of its labels."""
     notes = snapshot.notes
     shown: Shown = {k: dg.MetadataValue.int(notes[k]) for k in ("train", "validation", "missing") if k in notes}
     if notes.get("cells"):
@@ -78,6 +78,8 @@ def noted(snapshot: Snapshot) -> Shown:
         shown |= selection(chosen)
     if "looked_at" in notes:
         shown["looked_at"] = table_of(pl.DataFrame([notes["looked_at"]]))
+    if "guidelines" in notes:
+        shown["guidelines"] = table_of(pl.DataFrame(notes["guidelines"]))
     if "labels" in notes:
         shown["labels"] = table_of(pl.DataFrame([notes["labels"]]))
     return shown

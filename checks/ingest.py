@@ -1,10 +1,12 @@
 """Checks on what came in."""
 
 import dagster as dg
+import polars as pl
 
 from checks.shape import bounds, judged
-from flywheel.quality import measures
+from flywheel.quality import guidelines, measures
 from flywheel.recipe import Recipe
+from flywheel.storage.snapshots import Store
 
 
 def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
@@ -30,6 +32,12 @@ def checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
         judged(
             "feedback",
             bounds(recipe, "feedback"),
-            lambda h: measures.feedback(h.store.head("raw_files"), h.store.head("feedback")),
+            lambda h: heard(h.store, recipe),
         ),
     ]
+
+
+def heard(store: Store, recipe: Recipe) -> pl.DataFrame:
+    """Everything that is measured of the feedback."""
+    files, feedback = store.head("raw_files"), store.head("feedback")
+    return pl.concat([measures.feedback(files, feedback), guidelines.measured(feedback, recipe.guideline)])

@@ -28,6 +28,7 @@ from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
 from flywheel.quality import targets
 from flywheel.quality.declared import LEAKS, PARAPHRASES, judged_where_declared
+from flywheel.quality.guidelines import Guideline, repeated
 from flywheel.quality.loop import Loop
 from flywheel.quality.served_prompts import Tuned
 from flywheel.quality.training import unprovable
@@ -96,6 +97,8 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Sets in ordered stages."""
     serving: Serving | None = None
     """What is served and what that costs, for what a set with shorter prompts saves."""
+    guideline: tuple[Guideline, ...] = ()
+    """What people and judges label by."""
     openlineage: OpenLineage | None = Field(default=None, exclude=True)
     """Where run events are sent, beside the file in the home. No part of the digest: no dataset is another for it."""
     check: dict[str, dict[str, Threshold]] = {}
@@ -197,6 +200,7 @@ def read_recipe(path: Path) -> Recipe:
     moved = {
         "signal": tuple(s.located(folder) for s in recipe.signal),
         "set": tuple(s.located(folder) for s in recipe.set),
+        "guideline": tuple(g.located(folder) for g in recipe.guideline),
     }
     recipe = recipe.model_copy(update=moved)
     recipe.overlap.read()
@@ -272,6 +276,7 @@ def _faults(recipe: Recipe) -> list[str]:
         )
     faults += [f"policy.{fault}" for fault in recipe.policy.faults()]
     faults += recipe.rights.faults()
+    faults += repeated(recipe.guideline)
     if recipe.curate.max_anomaly is not None and "anomaly_score" not in given:
         faults.append('curate.max_anomaly needs the signal anomaly. Add it: [[signal]] use = "anomaly".')
     if recipe.curate.semantic and "semantic_group" not in given:

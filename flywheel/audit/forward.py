@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flywheel.audit.operators import Use, changed_by, uses
+from flywheel.audit.operators import Use, changed_by, labelled, uses
 from flywheel.errors import UnknownRow, nearest
 from flywheel.logs.identities import pseudonym
 from flywheel.logs.raw import RawFile
@@ -37,7 +37,7 @@ class Origin:
     """Query that gives ids of feedback events that are the traced one's own."""
     parameters: Mapping[str, Any]
     uses: Sequence[Use] = ()
-    """Of an operator: the snapshots it took part in."""
+    """Of an operator: the snapshots it took part in. Of a guideline: the sets labelled by it, and the digest of its text."""
 
 
 NO_EVENT = "SELECT NULL WHERE false"
@@ -267,7 +267,7 @@ def _operator(catalog: "Catalog", value: str) -> Origin:
     return Origin("operator", value, OF_CALLS, changed_by(found), NO_EVENT, {"reasons": found.reasons}, found.uses)
 
 
-def _guideline(_: "Catalog", value: str) -> Origin:
+def _guideline(catalog: "Catalog", value: str) -> Origin:
     """A guideline, NAME or NAME@VERSION, as the events made by it name it; with the calls whose labels they had a part in."""
     given = "json_extract_string(metadata, '$.guideline') || coalesce('@' || json_extract_string(metadata, '$.guideline_version'), '')"
     events = (
@@ -276,7 +276,7 @@ def _guideline(_: "Catalog", value: str) -> Origin:
     )
     calls = f"SELECT id FROM feedback_ledger WHERE status IN ('applied', 'contradicted') AND feedback_id IN ({events})"
     lines = "kind = 'feedback' AND id IN (SELECT id FROM traced_events WHERE own)"
-    return Origin("guideline", value, lines, calls, events, {"value": value})
+    return Origin("guideline", value, lines, calls, events, {"value": value}, labelled(catalog, value))
 
 
 BY: Mapping[str, Callable[["Catalog", str], Origin]] = {

@@ -76,6 +76,16 @@ def uses(catalog: "Catalog", wanted: str) -> Found:
     return Found(name, tuple(uses), sorted(told))
 
 
+def labelled(catalog: "Catalog", wanted: str) -> list[Use]:
+    """The sets made of what was labelled by a guideline, NAME or NAME@VERSION, and which text that was."""
+    made = catalog.rows(
+        "SELECT DISTINCT s.dataset, s.version, s.head, d.parameters FROM derivation_steps d JOIN snapshots s USING (dataset, key) "
+        "WHERE d.use = 'guideline' AND $1 IN (d.parameters->>'$.name', (d.parameters->>'$.name') || '@' || (d.parameters->>'$.version')) ORDER BY ALL",
+        [wanted],
+    )
+    return [Use(m["dataset"], m["version"], m["head"], True, None, m["parameters"]) for m in made]
+
+
 def changed_by(found: Found) -> str:
     """Query that gives the conversations an operator changed or left out in the newest snapshots."""
     if not found.newest:

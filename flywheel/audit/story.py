@@ -96,7 +96,8 @@ def _uses(text: Text, uses: Sequence[Fact]) -> None:
     direct = [u for u in uses if u["direct"]]
     for u in direct:
         state = "newest" if u["head"] else "earlier"
-        text.append(f"  took part in {u['dataset']} {u['version']} ({state}), version {u['operator_version']} ")
+        which = "" if u["operator_version"] is None else f", version {u['operator_version']}"
+        text.append(f"  took part in {u['dataset']} {u['version']} ({state}){which} ")
         text.append(f"{plain(u['parameters'])}\n", style="dim")
     if more := len(uses) - len(direct):
         text.append(f"  {more:,} further snapshots were made of {'these' if len(direct) > 1 else 'this'}\n")

@@ -54,6 +54,7 @@ def card(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         _mix(manifest),
         _coverage(facts),
         _selection(manifest),
+        _guidelines(manifest),
         _looked_at(manifest),
         _checks(manifest),
         _limits(manifest),
@@ -294,6 +295,15 @@ def _selection(manifest: Mapping[str, Any]) -> str:
             told = [[_plain(f"{v:,}" if isinstance(v, int) else v) for v in row.values()] for row in rows]
             text += "\n\n" + _table([k.replace("_", " ") for k in rows[0]], told)
     return text
+
+
+def _guidelines(manifest: Mapping[str, Any]) -> str:
+    """What the people and judges behind it labelled by."""
+    told = manifest["notes"].get("guidelines", ())
+    keys = ("name", "version", "sha256", "licence", "events", "examples")
+    rows = [[_plain(g.get(k, "")) for k in keys] for g in told]
+    table = _table([*keys], rows)
+    return f"## Guidelines\n\nWhat the feedback behind the examples was given by.\n\n{table}" if rows else ""
 
 
 def _looked_at(manifest: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from flywheel.kinds import SetKind, Threshold, Undeclared
+from flywheel.quality.guidelines import KNOWN
 from flywheel.quality.looked_at import LOOKED
 from flywheel.quality.mixes import undeclared
 from flywheel.quality.served_prompts import PROMPTED
@@ -44,6 +45,9 @@ def judged_where_declared(recipe: "Recipe") -> "Recipe":
         for s in recipe.set
     )
     check = dict(recipe.check)
+    if not recipe.guideline:
+        unguided = Undeclared(severity="off", missing="[[guideline]]")
+        check["feedback"] = {KNOWN.name: unguided} | check.get("feedback", {})
     further = (
         ("screened", FORBIDDEN, policy.drop_fields),
         ("conversations", DRIFT, policy.types),

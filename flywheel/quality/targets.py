@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flywheel.coverage.targets import of_set
 from flywheel.kinds import SetKind, Threshold, Undeclared, Unjudged
+from flywheel.quality.guidelines import KNOWN
 from flywheel.quality.repeats import ANSWERS_AGREE, NO_CALL_DOMINATES, NO_PROMPT_DOMINATES
 from flywheel.quality.served_prompts import PROMPTED
 from flywheel.quality.target import SURE
@@ -81,7 +82,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         ),
         PROMPTED,
     ),
-    "feedback": (_EVERY_LINE, _IDS_ARE_UNIQUE),
+    "feedback": (_EVERY_LINE, _IDS_ARE_UNIQUE, KNOWN),
     "labels": (
         Target(
             name="every_event_has_a_status",

@@ -15,6 +15,7 @@ from flywheel.choices.split import split
 from flywheel.kinds import Edit, Redaction, SetKind
 from flywheel.labels import COMPARISONS, LABELS, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Step
+from flywheel.quality.guidelines import Guideline, labelled_by, recorded
 from flywheel.quality.looked_at import looked_at
 from flywheel.quality.mixes import followed
 from flywheel.records import conform, short_hash
@@ -76,6 +77,7 @@ def assemble(
     reserved: Snapshot | None = None,
     before: Snapshot | None = None,
     heard: tuple[Snapshot, FeedbackPolicy] | None = None,
+    guidelines: Sequence[Guideline] = (),
 ) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
@@ -87,7 +89,7 @@ def assemble(
     conversations and their signals. A set that may repeat rows has a table `copies` (COPIES). `reserved`: what pilots
     hold, where the recipe has one. `before`: an earlier version of the set, if there is one; what it holds is not formed again.
     `heard`: the feedback and the policy by which it became labels, for how much people
-    have looked at the set.
+    have looked at the set, and by which of the `guidelines` what it is made from was labelled.
     """
     wanted, told = followed(wanted, *logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
@@ -106,6 +108,8 @@ def assemble(
     if heard is not None:
         mine = (plan.chosen.join(copies_in(plan.chosen), on="id", how="anti"), plan.rejected, plan.instead)
         facts["looked_at"] = looked_at(wanted, *mine, labels, *heard)
+        if by := labelled_by(plan.chosen, heard[0], guidelines):
+            facts["guidelines"] = by
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE, "made_of": MADE_OF}
     schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
@@ -115,7 +119,7 @@ def assemble(
         derivation=Derivation(
             operation="assemble",
             inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *further)),
-            steps=steps,
+            steps=(*steps, *recorded(facts.get("guidelines", ()))),
             watermark=labels.derivation.watermark,
         ),
         accounts_for=curated.scan().select("id"),

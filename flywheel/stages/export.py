@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 SELECTED = "selection.parquet"
 VERSION_DIGITS = 12
-TOLD_AGAIN = ("looked_at",)
+TOLD_AGAIN = ("looked_at", "guidelines")
 """Notes that change while the rows stay the same: a release is written again with them."""
 Verdict = Mapping[str, Any]
 T = TypeVar("T")
@@ -217,7 +217,8 @@ def standing(folder: Path, wanted: SetKind, candidate: Snapshot) -> dict[str, An
     """The manifest of the release in this folder, if it holds what is wanted now and every file has its bytes; else None.
 
     The folder is named by the candidate's content. How it came about (another recipe, other upstream versions with the same
-    rows) may differ by now: what was released first stands as it was written, until people have looked at more of it.
+    rows) may differ by now: what was released first stands as it was written, until people have looked at more of it, or what they label by is
+    another text.
     """
     try:
         manifest: dict[str, Any] = orjson.loads((folder / "manifest.json").read_bytes())

@@ -13,7 +13,7 @@ from flywheel.kinds import Signal, Split, Threshold
 from flywheel.labels import COMPARISONS, LABELS, LEDGER, FeedbackPolicy
 from flywheel.lineage import Dataset, Derivation, Part
 from flywheel.protection.policy import Policy
-from flywheel.quality import looked_at, loop, measures, rights
+from flywheel.quality import guidelines, looked_at, loop, measures, rights
 from flywheel.quality.expectations import Finding, judge
 from flywheel.quality.tally import MEASURES
 from flywheel.quality.targets import set_targets, wanted
@@ -159,7 +159,9 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     return sets | {
         "raw_files": measures.raw_files(files, []),
         "conversations": measures.conversations(files, calls, events, GUARDED),
-        "feedback": measures.feedback(files, events),
+        "feedback": pl.concat([measures.feedback(files, events), guidelines.measured(events, (BY,))]).sort(
+            "metric", "segment"
+        ),
         "labels": measures.labels(put(LABELLED), calls, policy),
         "signals": measures.signals(put(MEASURED), calls, (_Words(), Language(), NearDuplicate())),
         "screened": measures.screened(screened, calls, [EMAIL], GUARDED),
@@ -168,6 +170,7 @@ def everything(put, folder) -> dict[str, pl.DataFrame]:
     }
 
 
+BY = guidelines.Guideline(name="tone", version="1", text="Be brief.")
 UNSEEN = {"examples": 0, "looked_at": 0, "share": 0.0, "agreement": None, "compared": 0}
 
 
