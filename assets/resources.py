@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 
 from assets.events import Telling
 from flywheel.erasure.forget import blank
+from flywheel.erasure.lifting import end
 from flywheel.errors import FlywheelError
 from flywheel.home import Home, chosen_home, disk_errors
 from flywheel.logs.raw import RawStore
@@ -57,6 +58,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     refuse_untried(self._home, self._home.recipe())
                 held.enter_context(self._home.lock(self.wait, "flywheel build"))
             blank(self._home)
+            end(self._home)
             self._home.store.sweep()
             self._home.raw.sweep()
             telling.begin()

@@ -105,7 +105,7 @@ class Home:
     @cached_property
     def raw(self) -> RawStore:
         """The raw files."""
-        return RawStore(self.path / "raw", partial(_sifted, self.path))
+        return RawStore(self.path / "raw", partial(_sifted, self.path), partial(_brought_back, self.path))
 
     @property
     def inbox(self) -> Path:
@@ -203,6 +203,13 @@ def _sifted(home: Path, store: RawStore, file: RawFile) -> RawFile:
     from flywheel.erasure.suppression import sift
 
     return sift(Home(home).secret, store, file)
+
+
+def _brought_back(home: Path, file: RawFile, whole: Path, name: str) -> RawFile:
+    """A kept file that is received again, with the lines of those whose suppression was lifted."""
+    from flywheel.erasure.lifting import brought_back
+
+    return brought_back(Home(home), file, whole, name)
 
 
 def bring_sample_benchmarks(home: Home) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from flywheel.audit import verify
 from flywheel.erasure.forget import unfinished
+from flywheel.erasure.receipt import receipts
 from flywheel.errors import FlywheelError
 from flywheel.home import FOLDERS, Home
 from flywheel.logs.inbox import refused, waiting
@@ -148,8 +149,7 @@ def erasure(home: Home) -> tuple[bool, str]:
     """Whether every erasure that was begun came to its end."""
     if unfinished(home) is not None:
         return (False, f"an erasure was begun and did not end. Run: flywheel build --home {home.path}")
-    receipts = sum(1 for _ in (home.path / "receipts").glob("*.json"))
-    return (True, f"{receipts} done, none open.")
+    return (True, f"{len(receipts(home))} done, none open.")
 
 
 def _hashed(part: verify.Part, fine: str) -> tuple[bool, str]:

@@ -35,12 +35,15 @@ def ingest(paths: tuple[str, ...], home_path: str | None, as_json: bool) -> int:
 
 def take_in(home: Home, paths: Sequence[Path]) -> tuple[dict[str, Any], list[str]]:
     """Keep files in the raw store and read them. Returns the contract of `ingest --json` and a sentence per file refused."""
+    from flywheel.erasure.forget import blank
     from flywheel.sources import SOURCES
     from flywheel.stages import ingest as stage
 
     faults: list[str] = []
     taken: list[tuple[Path, RawFile, bool]] = []
     with progress("reading") as say, home.lock(who="flywheel ingest"):
+        blank(home)  # of an erasure that a killed run began, so that nobody comes in before they are on the list
+        before = {file.digest: file.forgotten for file in home.raw.files()}
         for path in paths:
             files, wrong = log_files(path)
             faults += wrong
@@ -59,7 +62,10 @@ def take_in(home: Home, paths: Sequence[Path]) -> tuple[dict[str, Any], list[str
         feedback = home.store.publish(stage.feedback(files_made, arrivals))
     given = {raw.digest for _, raw, _ in taken}
     new = {raw.digest for _, raw, is_new in taken if is_new}
-    answer = stage.ingest_report(files_made, conversations, feedback, given, given - new)
+    back = {
+        raw.digest: before[raw.digest] - raw.forgotten for _, raw, is_new in taken if is_new and raw.digest in before
+    }
+    answer = stage.ingest_report(files_made, conversations, feedback, given, given - (new - set(back)), back)
     counted = {f["digest"]: f for f in answer["files"]}
     answer["files"] = []
     for path, raw, is_new in taken:

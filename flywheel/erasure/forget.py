@@ -20,7 +20,7 @@ from flywheel.erasure.needles import Needles
 from flywheel.erasure.purge import empty_cache, only_newest, purge, remove_export, scrub_records
 from flywheel.erasure.search import Searched, files_of, search, told
 from flywheel.erasure.subject import Request, Subject, find
-from flywheel.erasure.suppression import add
+from flywheel.erasure.suppression import RENAMED, add, stand_in
 from flywheel.errors import ErasureUnfinished, UnknownRow
 from flywheel.home import Home
 from flywheel.logs import blank as blanking
@@ -31,8 +31,6 @@ from flywheel.storage.catalog import Catalog
 from flywheel.storage.snapshots import replace_synced
 
 JOURNAL = "forgetting.json"
-RENAMED = "forgotten"
-"""What a raw file is called that was named after whom is forgotten."""
 ROUNDS = 3
 """How often what is found is removed and looked for again: removing an export, say, leaves a manifest behind."""
 
@@ -99,11 +97,11 @@ def blank(home: Home) -> None:
     before, or when there is none. Call while holding the home's lock."""
     if (noted := unfinished(home)) is None:
         return
-    add(home.raw.root, noted["names"], home.secret)
+    add(home.raw.root, receipt.id_of(noted), noted["kind"], noted["began"], noted["names"], home.secret)
     named = set(noted["named_after"])
     for digest in sorted({*noted["lines"], *named}):
         if (file := home.raw.find(digest)) is not None:
-            name = "".join([RENAMED, *Path(file.name).suffixes[-2:]]) if digest in named else None
+            name = stand_in(file.name) if digest in named else None
             now = blanking.forget(file, noted["lines"].get(digest, ()), name)
             _blank_inbox(home, now, leave=digest not in named)
 
@@ -115,7 +113,7 @@ def _blank_inbox(home: Home, file: RawFile, leave: bool) -> None:
         dropped = Dropped(home.inbox / name, name, int(size), int(changed))
         if not leave:
             dropped.path.unlink(missing_ok=True)
-            remember(home, {}, but=mark)
+            remember(home, {}, but=[mark])
         elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
             remember(home, {put_back(dropped, file): file.digest})
 

@@ -22,6 +22,8 @@ from flywheel.storage.results import runs_of
 from flywheel.storage.snapshots import Snapshot, replace_synced
 
 FOLDER = "receipts"
+LIFTED = "-lifted"
+"""How the name of a receipt ends that tells of an erasure taken back."""
 
 
 def marks(kind: str, value: str, secret: bytes) -> list[str]:
@@ -30,11 +32,16 @@ def marks(kind: str, value: str, secret: bytes) -> list[str]:
     return sorted(sealed(f"request:{kind}", name, secret) for name in named)
 
 
+def receipts(home: Home) -> list[Path]:
+    """The receipts of the erasures that were done; not those of liftings."""
+    return sorted(p for p in (home.path / FOLDER).glob("*.json") if not p.stem.endswith(LIFTED))
+
+
 def earlier(home: Home, kind: str, value: str) -> list[dict[str, Any]]:
     """Receipts of erasures that this request, or one for the same subject, had."""
     wanted = set(marks(kind, value, home.secret))
     found = []
-    for path in sorted((home.path / FOLDER).glob("*.json")):
+    for path in receipts(home):
         told = json.loads(path.read_bytes())
         if wanted & set(told["subject"]):
             found.append(told)
@@ -110,13 +117,22 @@ def _candidates(home: Home, name: str, ids: list[str]) -> list[dict[str, Any]]:
 
 def write(home: Home, told: Mapping[str, Any]) -> dict[str, Any]:
     """Write a receipt, as JSON and to be read. Returns it with its id."""
-    id = short_hash(told["began"], *told["subject"])[:12]  # the same for a run that ends it a second time
-    receipt = {"id": id, **told}
+    receipt = {"id": id_of(told), **told}
+    put(home, str(receipt["id"]), receipt, readable(receipt))
+    return receipt
+
+
+def id_of(told: Mapping[str, Any]) -> str:
+    """The id of the receipt of an erasure: the same for a run that ends it a second time."""
+    return short_hash(told["began"], *told["subject"])[:12]
+
+
+def put(home: Home, name: str, receipt: Mapping[str, Any], text: str) -> None:
+    """Put a receipt in place; as JSON last, by which it counts as written."""
     folder = home.path / FOLDER
     folder.mkdir(exist_ok=True)
-    replace_synced(folder / f"{id}.md", readable(receipt).encode())
-    replace_synced(folder / f"{id}.json", orjson.dumps(receipt, option=orjson.OPT_INDENT_2))
-    return receipt
+    replace_synced(folder / f"{name}.md", text.encode())
+    replace_synced(folder / f"{name}.json", orjson.dumps(receipt, option=orjson.OPT_INDENT_2))
 
 
 def now() -> str:

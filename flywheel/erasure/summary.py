@@ -1,4 +1,4 @@
-"""What a person reads in the terminal of an erasure: what would go, and what went."""
+"""What a person reads in the terminal of an erasure: what would go, what went, and what is kept from coming back."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from flywheel.erasure.receipt import FOLDER
+from flywheel.erasure.receipt import FOLDER, LIFTED
 from flywheel.report import plain
 
 BY = {
@@ -70,4 +70,37 @@ def gone(home: Path, made: Mapping[str, Any]) -> RenderableType:
             style="yellow",
         )
     text.append(f"Receipt: {home / FOLDER / made['id']}.md\n")
+    return text
+
+
+def entries(told: Mapping[str, Any]) -> RenderableType:
+    """What is kept from coming back, and what was lifted; names nobody."""
+    text = Text()
+    text.append("Kept from coming back\n" if told["suppressed"] else "Nobody is kept from coming back.\n", style="bold")
+    for e in told["suppressed"]:
+        text.append(f"  {e['id']:<12}  {e['kind'] or 'several':<12}  {e['began']:<25}  {e['digests']:>9,} digests\n")
+    if told["lifted"]:
+        text.append("Lifted\n", style="bold")
+    for e in told["lifted"]:
+        text.append(f"  {e['id']:<12}  {e['kind'] or 'several':<12}  {e['lifted']:<25}  {e['digests']:>9,} digests\n")
+    return text
+
+
+def lifted(home: Path, told: Mapping[str, Any]) -> RenderableType:
+    """What lifting an entry comes to, or came to."""
+    text = Text()
+    text.append(
+        f"{'Lifted' if told['lifted'] else 'Would lift'} {told['id']}: {told['digests']:,} digests\n", style="bold"
+    )
+    if told["still"]:
+        text.append(f"  {told['still']:,} of them stand in another entry, too, and stay suppressed.\n")
+    text.append(
+        "Lines that were made blank come back only when a file that has them is given again, in the next build.\n"
+    )
+    for f in told["files"]:
+        text.append(f"  {f['lines']:>9,} lines  {plain(f['name'])} (SHA-256 {f['file'][:16]})\n")
+    if told["lifted"]:
+        text.append(f"Receipt: {home / FOLDER / (told['id'] + LIFTED)}.md\n")
+    else:
+        text.append("Nothing was lifted. To do it: the same command with --yes\n", style="yellow")
     return text

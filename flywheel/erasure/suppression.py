@@ -1,6 +1,7 @@
 """Who is forgotten stays forgotten: names by keyed digest, and the lines of logs that bear one of them.
 
-    HOME/raw/forgotten.json    keyed digests of users, conversations, calls, lines and sources; no name, no text
+    HOME/raw/forgotten.json    by the id of each receipt: keyed digests of users, conversations, calls, lines and sources; no name,
+                               no text. Also the entries that were taken back, and when
 
 A file that arrives later is kept with such lines blank, so neither their rows nor their bytes come back.
 """
@@ -8,11 +9,14 @@ A file that arrives later is kept with such lines blank, so neither their rows n
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
 
+from flywheel.erasure.needles import SHORTEST
 from flywheel.errors import SnapshotDamaged
 from flywheel.kinds import Source
 from flywheel.logs.blank import forget
@@ -22,6 +26,10 @@ from flywheel.logs.reader import read_piece
 from flywheel.storage.snapshots import replace_synced
 
 LIST = "forgotten.json"
+OLDER = "older"
+"""The entry of digests that were put on the list before it told whose they are."""
+RENAMED = "forgotten"
+"""What a raw file is called that was named after whom is forgotten."""
 KINDS = ("user", "conversation", "call", "line", "source")
 """What a line can be known by: who speaks (a pseudonym), session, id of the call or of its response, its SHA-256, its format."""
 
@@ -128,36 +136,120 @@ def _names(raw: bytes | None, secret: bytes) -> Iterator[tuple[str, str]]:
 # --- the list
 
 
-def listed(raw: Path) -> frozenset[str]:
-    """The keyed digests on the list of a raw store. Raises `SnapshotDamaged` when it cannot be read: nobody may come back by that."""
+@dataclass(frozen=True)
+class Entry:
+    """What one erasure put on the list."""
+
+    id: str
+    """Of its receipt."""
+    kind: str
+    """Of subject: `user`, `conversation`, `source`; empty where that was not noted yet."""
+    began: str
+    """When it was forgotten."""
+    digests: frozenset[str]
+    """What stands for its names."""
+    lifted: str = ""
+    """When it was taken back; empty while it stands."""
+    still: int = 0
+    """Of an entry taken back: its digests that stood in another one then, and so stayed suppressed."""
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """The list of a raw store."""
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    lifted: tuple[Entry, ...] = ()
+    """Entries that were taken back, first to last."""
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """All that is suppressed: a digest stays until every entry that has it is taken back."""
+        return frozenset[str]().union(*(e.digests for e in self.entries.values()))
+
+    @property
+    def free(self) -> frozenset[str]:
+        """What was suppressed and is no more."""
+        return frozenset[str]().union(*(e.digests for e in self.lifted)) - self.digests
+
+
+def read(raw: Path) -> Suppressed:
+    """The list of a raw store. Raises `SnapshotDamaged` when it cannot be read: nobody may come back by that."""
     try:
-        return frozenset(orjson.loads((raw / LIST).read_bytes())["digests"])
+        told = orjson.loads((raw / LIST).read_bytes())
+        entries = {OLDER: {"kind": "", "began": "", "digests": told["digests"]}} if "digests" in told else {}
+        entries = {**entries, **(told["entries"] if "entries" in told or not entries else {})}
+        lifted = tuple(_entry(e["id"], e) for e in told.get("lifted", ()))
+        return Suppressed({id: _entry(id, e) for id, e in entries.items()}, lifted)
     except FileNotFoundError:
-        return frozenset()
-    except (ValueError, KeyError, TypeError):
+        return Suppressed()
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise SnapshotDamaged(
             f"{raw / LIST}, the list of who is forgotten, is damaged. Restore it from a backup: without it they would come back."
         ) from None
 
 
-def add(raw: Path, names: Mapping[str, Collection[str]], secret: bytes) -> None:
-    """Put names on the list."""
-    digests = listed(raw) | {sealed(kind, name, secret) for kind, told in names.items() for name in told}
-    replace_synced(raw / LIST, orjson.dumps({"digests": sorted(digests)}))
+def _entry(id: str, told: Mapping[str, Any]) -> Entry:
+    return Entry(
+        id, told["kind"], told["began"], frozenset(told["digests"]), told.get("lifted", ""), told.get("still", 0)
+    )
+
+
+def listed(raw: Path) -> frozenset[str]:
+    """The keyed digests that are suppressed in a raw store. Raises as `read`."""
+    return read(raw).digests
+
+
+def write(raw: Path, suppressed: Suppressed) -> None:
+    """Put a list in the place of the one there is, in one step."""
+    entries = {
+        id: {"kind": e.kind, "began": e.began, "digests": sorted(e.digests)} for id, e in suppressed.entries.items()
+    }
+    lifted = [{**e.__dict__, "digests": sorted(e.digests)} for e in suppressed.lifted]
+    replace_synced(raw / LIST, orjson.dumps({"entries": entries, "lifted": lifted}))
+
+
+def add(raw: Path, id: str, kind: str, began: str, names: Mapping[str, Collection[str]], secret: bytes) -> None:
+    """Put the names of an erasure on the list, under the id of its receipt."""
+    known = read(raw)
+    digests = frozenset(sealed(of, name, secret) for of, told in names.items() for name in told)
+    write(raw, Suppressed({**known.entries, id: Entry(id, kind, began, digests)}, known.lifted))
 
 
 def sift(secret: bytes, store: RawStore, file: RawFile) -> RawFile:
     """A new file, on its way into the store, with the lines of those who are forgotten made blank."""
     if not (digests := listed(store.root)):
         return file
-    numbers: set[int] = set()
+    (numbers,) = bearing(secret, store, file, digests)
+    return forget(file, numbers) if numbers else file
+
+
+def bearing(secret: bytes, store: RawStore, file: RawFile, *lists: Collection[str]) -> tuple[set[int], ...]:
+    """Numbers of the lines of a file that bear a name on each of these lists of digests."""
+    found: tuple[set[int], ...] = tuple(set() for _ in lists)
     for piece in store.pieces(file):
         tables = {t: f.lazy() for t, f in read_piece(store, file, piece, _sources(), secret).items()}
-        numbers |= set(lines_meant(tables, suppressed(digests, secret), secret)["line"].to_list())
-    return forget(file, numbers) if numbers else file
+        for digests, numbers in zip(lists, found, strict=True):
+            numbers |= set(lines_meant(tables, suppressed(digests, secret), secret)["line"].to_list())
+    return found
 
 
 def _sources() -> list[Source]:
     from flywheel.sources import SOURCES
 
     return [cls(use=use) for use, cls in SOURCES.items()]
+
+
+# --- names of files
+
+
+def stand_in(name: str) -> str:
+    """What a raw file of this name is called when it was named after whom is forgotten."""
+    return "".join([RENAMED, *Path(name).suffixes[-2:]])
+
+
+def named_after(name: str, digests: Collection[str], secret: bytes) -> bool:
+    """Whether a file is named after a user on a list of digests: some words of its name, as they stand in it, are theirs."""
+    words = [m.span() for m in re.finditer(r"[^\W_]+", name)]
+    told = {name[start:end] for start, _ in words for _, end in words if end - start >= SHORTEST}
+    return any(sealed("user", user, secret) in digests for t in told for user in (pseudonym(t, secret), t))

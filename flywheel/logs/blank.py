@@ -1,6 +1,7 @@
 """Forgetting lines of a raw file: they are made blank in every byte, and all others keep their number, offset and bytes."""
 
 import json
+import os
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -10,10 +11,8 @@ import polars as pl
 import zstandard
 
 from flywheel.logs.pieces import is_plain
-from flywheel.logs.raw import PIECES, BrokenOff, RawFile, blocks, lines, received
+from flywheel.logs.raw import PIECES, BrokenOff, RawFile, blocks, lines, received, tidy
 from flywheel.storage.snapshots import file_digest, replace_synced, sync
-
-NOTES = ("arrival.json", PIECES)
 
 
 def forget(file: RawFile, numbers: Collection[int], name: str | None = None) -> RawFile:
@@ -22,21 +21,40 @@ def forget(file: RawFile, numbers: Collection[int], name: str | None = None) -> 
     The new bytes are written beside the old ones, then the notes are replaced, then the old bytes removed: a crash leaves the
     one or the other, and doing it again ends it.
     """
-    wanted, notes, name = file.forgotten | set(numbers), file.path.parent / "arrival.json", name or file.name
+    wanted, name = file.forgotten | set(numbers), name or file.name
     if wanted != file.forgotten or name != file.name:
-        facts = json.loads(notes.read_bytes())
-        erasures = 1 + facts.get("erasures", 0)
-        path = file.path.with_name(f"{erasures}-{name}")
-        write_blanked(file.path, path, wanted)
-        path.chmod(0o444)
-        (path.parent / PIECES).unlink(missing_ok=True)
-        facts |= {"now": file_digest(path), "size": path.stat().st_size, "stored": path.name, "name": name}
-        replace_synced(notes, orjson.dumps(facts | {"erasures": erasures, "forgotten": sorted(wanted)}))
+        return _replaced(file, file.path, wanted, name)
+    tidy(file)
+    return file
+
+
+def bring_back(file: RawFile, whole: Path, numbers: Collection[int], name: str) -> RawFile:
+    """Give a kept file the bytes it was received with, `whole`, with only these lines blank, and call it `name`. Returns the file as
+    it is then.
+
+    As `forget` does it: a crash leaves the bytes before or those after. Where no line stays blank, `whole` is moved.
+    """
+    return _replaced(file, whole, frozenset(numbers), name)
+
+
+def _replaced(file: RawFile, source: Path, numbers: frozenset[int], name: str) -> RawFile:
+    """The kept file with the bytes of `source`, these lines of them blank."""
+    notes = file.path.parent / "arrival.json"
+    facts = json.loads(notes.read_bytes())
+    erasures = 1 + facts.get("erasures", 0)
+    path = file.path.with_name(f"{erasures}-{name}")
+    whole = source != file.path and not numbers
+    if whole:
+        os.replace(source, path)
+    else:
+        write_blanked(source, path, numbers)
+    path.chmod(0o444)
+    (path.parent / PIECES).unlink(missing_ok=True)
+    sync(path.parent)
+    facts |= {"now": "" if whole else file_digest(path), "size": path.stat().st_size, "stored": path.name, "name": name}
+    replace_synced(notes, orjson.dumps(facts | {"erasures": erasures, "forgotten": sorted(numbers)}))
     now = received(notes)
-    for left in now.path.parent.iterdir():
-        if left.name not in (*NOTES, now.path.name):
-            left.unlink()
-    sync(now.path.parent)
+    tidy(now)
     return now
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,10 +117,29 @@ def taken(home: Home) -> dict[str, str]:
     return marks if isinstance(marks, dict) else {}
 
 
-def remember(home: Home, marks: Mapping[str, str], but: str = "") -> None:
-    """Note that these states of files were taken, as which raw file, and take the mark `but` off the list."""
-    known = {mark: digest for mark, digest in {**taken(home), **marks}.items() if mark != but}
+def remember(home: Home, marks: Mapping[str, str], but: Collection[str] = ()) -> None:
+    """Note that these states of files were taken, as which raw file, and take the marks `but` off the list."""
+    gone = set(but)
+    known = {mark: digest for mark, digest in {**taken(home), **marks}.items() if mark not in gone}
     replace_synced(_ledger(home), orjson.dumps(known, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+
+
+def let_in(home: Home, digests: Collection[str]) -> None:
+    """Let files of these contents be taken when they are dropped again, in whatever state. What lies in their place, with lines
+    blank, stays taken: it is a second younger from now on, so that the original, with its time, is told from it."""
+    known, there = taken(home), []
+    for mark in [m for m, digest in known.items() if digest in digests]:
+        name, size, changed = mark.rsplit(":", 2)
+        path = home.inbox / name
+        if path.is_file() and not path.is_symlink():
+            facts = path.stat()
+            if (facts.st_size, facts.st_mtime_ns) == (int(size), int(changed)):
+                there.append((Dropped(path, name, int(size), int(changed) + 1_000_000_000), known[mark]))
+    remember(home, {dropped.mark: digest for dropped, digest in there})
+    for dropped, _ in there:
+        os.utime(dropped.path, ns=(dropped.changed, dropped.changed))
+    kept = {dropped.mark for dropped, _ in there}
+    remember(home, {}, but=[m for m, digest in known.items() if digest in digests and m not in kept])
 
 
 def refused(home: Home) -> list[str]:

@@ -1,7 +1,7 @@
 """Raw files, kept by content and never changed but by erasure, and the lines in them.
 
 HOME/raw/<sha256>/<name>       the bytes as received, read-only
-HOME/raw/<sha256>/<n>-<name>   the same after n erasures: the lines forgotten are blank, every other byte is where it was
+HOME/raw/<sha256>/<n>-<name>   the same after n erasures or liftings: the lines forgotten are blank, every other byte is where it was
 HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival; after an erasure also `stored`, the name of
                                its present bytes, their digest as `now`, and `forgotten`, the numbers of the lines
 HOME/raw/<sha256>/pieces.json  of a large plain file: the runs of whole lines in which it is read, each with its digest
@@ -65,10 +65,12 @@ class RawFile:
 class RawStore:
     """The raw files of one home."""
 
-    def __init__(self, root: Path, sift: "Sift | None" = None) -> None:
+    def __init__(self, root: Path, sift: "Sift | None" = None, lifted: "Lifted | None" = None) -> None:
         self.root = root
         self.sift = sift
         """Blanks, before a new file is kept, the lines of somebody who is forgotten."""
+        self.lifted = lifted
+        """Brings lines of a kept file back that were forgotten and may be there again."""
 
     def files(self) -> list[RawFile]:
         """Every file received, in the order of arrival."""
@@ -82,6 +84,8 @@ class RawStore:
 
     def keep(self, source: Path) -> tuple[RawFile, bool]:
         """Copy a file in by content. Returns it and whether it was new. The original is only read.
+
+        A file that is there, with lines that were forgotten, counts as new when some of these may be there again.
 
         Raises `RawUnreadable` when it cannot be opened, or when its compression is broken from the first byte.
         """
@@ -122,7 +126,8 @@ class RawStore:
                 ) from None
             digest = total.hexdigest()
             if known := self.find(digest):
-                return known, False
+                now = self.lifted(known, staged / name, source.name) if self.lifted and known.now else known
+                return now, now != known
             probe(staged / name, source)
             if len(cut := cutter.pieces()) > 1:
                 write_synced(staged / PIECES, orjson.dumps([*map(tuple, cut)]))
@@ -145,9 +150,11 @@ class RawStore:
             shutil.rmtree(staged, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove copies that a killed process left half-made."""
+        """Remove copies that a killed process left half-made. Call only while holding the home's lock."""
         for path in self.root.glob(".staged-*"):
             shutil.rmtree(path, ignore_errors=True)
+        for file in self.files():
+            tidy(file)
 
     def verify(self) -> list[str]:
         """Re-hash every file; one sentence for each that changed, naming it."""
@@ -202,6 +209,20 @@ class RawStore:
 
 
 Sift = Callable[[RawStore, RawFile], object]
+Lifted = Callable[[RawFile, Path, str], RawFile]
+"""Of a kept file, its bytes as they are received again, and what that file is called: the kept file as it is then."""
+
+
+def tidy(file: RawFile) -> None:
+    """Remove what lies beside a kept file and is not it: its bytes before an erasure or a lifting, or after one that was killed."""
+    if not file.path.exists():
+        return
+    kept = ("arrival.json", PIECES, file.path.name)
+    left = [path for path in file.path.parent.iterdir() if path.name not in kept and not path.is_dir()]
+    for path in left:
+        path.unlink()
+    if left:
+        sync(file.path.parent)
 
 
 def _changed(file: RawFile) -> RawChanged:

@@ -316,32 +316,20 @@ def _one_call(request: Mapping[str, Any], response: dict[str, Any]) -> dict[str,
 # --- what became of every line
 
 
+RANK = {"accepted": 0, "waiting": 1, "id_conflict": 2, "repeated": 3}
+"""What can become of a line; one of several choices counts once, for its best."""
+
+
 def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> pl.DataFrame:
     """RECONCILED, one row per raw file: lines = accepted + quarantined + forgotten + repeated + conflicts."""
-    behind = [
-        _places(s.scan("rows").explode("raw").select(pl.col("raw").struct.unnest()), "accepted")
-        for s in (conversations, feedback)
-    ]
-    aside = [_places(s.scan("set_aside"), pl.col("status")) for s in (conversations, feedback)]
-    rank = {
-        "accepted": 0,
-        "waiting": 1,
-        "id_conflict": 2,
-        "repeated": 3,
-    }  # a line of several choices counts once, for its best
-    counts = (
-        pl.concat([*behind, *aside])
-        .group_by("file", "line")
-        .agg(pl.col("fate").replace_strict(rank, return_dtype=pl.Int8).min())
-        .group_by("file")
-        .agg(**{fate: (pl.col("fate") == n).sum().cast(pl.Int64) for fate, n in rank.items()})
-    )
+    fates = _fates(conversations, feedback).group_by("file")
+    counts = fates.agg(**{fate: (pl.col("fate") == n).sum().cast(pl.Int64) for fate, n in RANK.items()})
     return (
         whole_files(files)
         .with_columns(forgotten=pl.col("lines") - pl.col("accepted") - pl.col("quarantined"))
         .drop("accepted")
         .join(counts, on="file", how="left")
-        .with_columns(pl.col(*rank).fill_null(0))
+        .with_columns(pl.col(*RANK).fill_null(0))
         .select(
             "file",
             "name",
@@ -358,21 +346,41 @@ def reconcile(files: Snapshot, conversations: Snapshot, feedback: Snapshot) -> p
     )
 
 
+def _fates(conversations: Snapshot, feedback: Snapshot) -> pl.LazyFrame:
+    """`file`, `line`, `fate` (by RANK) of each line that a row was made of."""
+    behind = [
+        _places(s.scan("rows").explode("raw").select(pl.col("raw").struct.unnest()), "accepted")
+        for s in (conversations, feedback)
+    ]
+    aside = [_places(s.scan("set_aside"), pl.col("status")) for s in (conversations, feedback)]
+    told = pl.concat([*behind, *aside]).group_by("file", "line")
+    return told.agg(pl.col("fate").replace_strict(RANK, return_dtype=pl.Int8).min())
+
+
 def _places(lines: pl.LazyFrame, fate: str | pl.Expr) -> pl.LazyFrame:
     return lines.select("file", "line", fate=pl.lit(fate) if isinstance(fate, str) else fate)
 
 
 def ingest_report(
-    files: Snapshot, conversations: Snapshot, feedback: Snapshot, digests: Collection[str], known: Collection[str] = ()
+    files: Snapshot,
+    conversations: Snapshot,
+    feedback: Snapshot,
+    digests: Collection[str],
+    known: Collection[str] = (),
+    back: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, Any]:
     """What became of the lines of the files named by `digests`: read = accepted + quarantined + repeated + forgotten.
 
     A line that lost to another with its id counts as quarantined, reason id_conflict. Files in `known` were there before:
-    they add nothing, so what they brought counts as repeated.
+    they add nothing, so what they brought counts as repeated. `back`: those that were there before, and the numbers of their
+    lines that were blank until now.
     """
     mine = reconcile(files, conversations, feedback).filter(pl.col("file").is_in(list(digests)))
     again = pl.col("file").is_in(list(known))
     new = pl.when(again).then(0).otherwise(pl.col("accepted"))
+    if back:
+        mine = mine.join(_stand(_fates(conversations, feedback), back), on="file", how="left")
+        new = pl.when(pl.col("file").is_in(list(back))).then(pl.col("stand").fill_null(0)).otherwise(new)
     listed = mine.select(
         "name",
         digest="file",
@@ -388,3 +396,11 @@ def ingest_report(
         by_reason["id_conflict"] = conflicts
     totals = {name: int(listed[name].sum()) for name in ("read", "accepted", "quarantined", "repeated", "forgotten")}
     return totals | {"by_reason": dict(sorted(by_reason.items())), "files": listed.to_dicts()}
+
+
+def _stand(fates: pl.LazyFrame, lines: Mapping[str, Collection[int]]) -> pl.DataFrame:
+    """`file`, `stand`: how many of these lines of each file stand behind a row, or wait to."""
+    places = [(file, number) for file, numbers in lines.items() for number in sorted(numbers)]
+    wanted = pl.LazyFrame(places, schema={"file": pl.String, "line": pl.Int64}, orient="row")
+    standing = fates.filter(pl.col("fate") <= RANK["waiting"]).join(wanted, on=["file", "line"], how="semi")
+    return standing.group_by("file").agg(stand=pl.len().cast(pl.Int64)).collect()

@@ -67,12 +67,12 @@ def child(home: Home, module: str, name: str, call: int = 1, after: bool = False
     )
 
 
-def ended(home: Home) -> None:
+def ended(home: Home, calls: int = 14) -> None:
     """The next build ends the erasure: nothing of them is there, everything else is, and one receipt says so."""
     assert run(["build", "--home", str(home.path)]) == 0
     assert unfinished(home) is None
     assert traces(home.path) == {}
-    assert home.store.head("conversations").count() == 14
+    assert home.store.head("conversations").count() == calls
     assert home.store.head("feedback").count() == 7
     (receipt,) = (home.path / "receipts").glob("*.json")
     told = json.loads(receipt.read_text())
@@ -108,6 +108,17 @@ def test_killed_before_it_was_noted_nothing_has_changed(home):
     assert unfinished(home) is None
     assert "raw" in {p.split("/")[0] for p in traces(home.path)}
     assert home.raw.verify() == []
+
+
+@pytest.mark.fault
+def test_killed_before_they_are_on_the_list_a_file_that_comes_then_does_not_bring_them_in(home, tmp_path):
+    assert child(home, "flywheel.erasure.forget", "add").wait(300) == -signal.SIGKILL
+    late = tmp_path / "late.jsonl"
+    late.write_text("".join(json.dumps(line) + "\n" for line in (call(43), theirs(44, "subject-7", TEXT, "late-1"))))
+    with redirect_stdout(io.StringIO()) as out:
+        assert run(["ingest", str(late), "--home", str(home.path), "--json"]) == 0
+    assert json.loads(out.getvalue())["forgotten"] == 1
+    ended(home, calls=15)
 
 
 @pytest.mark.fault
