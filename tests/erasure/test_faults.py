@@ -125,9 +125,10 @@ def test_killed_before_they_are_on_the_list_a_file_that_comes_then_does_not_brin
 def test_a_build_meanwhile_is_refused(home):
     process = child(home, "flywheel.erasure.forget", "add", then="time.sleep(600)")
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while unfinished(home) is None and time.monotonic() < until:
             time.sleep(0.2)
+        assert unfinished(home) is not None
         time.sleep(2.0)
         with redirect_stdout(io.StringIO()) as out:
             code = run(["ingest", str(home.raw.files()[0].path), "--home", str(home.path), "--json"])
