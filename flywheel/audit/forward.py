@@ -1,18 +1,15 @@
 """Lineage forward: from a log line, a user, a file, a model … to every row of every version of every set made of it.
 
-What is traced is resolved into temporary tables of the open catalog: `traced_calls`, `traced_events`, `traced_examples`. Each
-answer is a query over them, so that it takes as long for one row of a million as for one of a hundred.
+What is traced is resolved into temporary tables of the open catalog that hold numbers: `traced_calls`, `traced_events`,
+`traced_examples`. Each answer is a query over them; texts are looked up for the rows that are listed.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from flywheel.audit.operators import Use, changed_by, labelled, uses
+from flywheel.audit.origins import BY, Origin
 from flywheel.errors import UnknownRow, nearest
-from flywheel.logs.identities import pseudonym
-from flywheel.logs.raw import RawFile
 
 if TYPE_CHECKING:
     from flywheel.storage.catalog import Catalog
@@ -20,28 +17,8 @@ if TYPE_CHECKING:
 Fact = dict[str, Any]
 SHOWN = 20
 """Rows of each kind that are listed; counts are always of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What is traced, as conditions in SQL: which lines it is, which conversations and events these are rows of."""
-
-    by: str
-    value: str
-    """As the catalog knows it: a user by their pseudonym, a file by its digest."""
-    lines: str
-    """Condition on `lines`; may speak of traced_calls."""
-    calls: str
-    """Query that gives ids of conversations."""
-    events: str
-    """Query that gives ids of feedback events that are the traced one's own."""
-    parameters: Mapping[str, Any]
-    uses: Sequence[Use] = ()
-    """Of an operator: the snapshots it took part in. Of a guideline: the sets labelled by it, and the digest of its text."""
-
-
-NO_EVENT = "SELECT NULL WHERE false"
-OF_CALLS = "kind = 'log' AND id IN (FROM traced_calls)"
+STANDS = "pool, screened, curated"
+KIND = "CASE WHEN l.feedback THEN 'feedback' ELSE 'log' END"
 
 
 def forward(catalog: "Catalog", by: str, value: str, limit: int = SHOWN) -> Fact:
@@ -74,7 +51,8 @@ def forward(catalog: "Catalog", by: str, value: str, limit: int = SHOWN) -> Fact
         "files": files,
         "stands": _stands(catalog),
         "edits": catalog.rows(
-            'SELECT edit, count(DISTINCT id) AS calls, sum("count")::BIGINT AS count FROM edits SEMI JOIN traced_calls USING (id) GROUP BY edit ORDER BY edit'
+            'SELECT name AS edit, count(*) AS calls, sum("count")::BIGINT AS count FROM lineage_edits SEMI JOIN traced_calls USING (call) '
+            "JOIN lineage_names ON what = 'edit' AND number = edit GROUP BY name ORDER BY name"
         ),
         "sets": sets,
         "lines": reached_lines(catalog, origin, limit),
@@ -118,28 +96,61 @@ def resolve(catalog: "Catalog", by: str, value: str) -> Origin:
     if by not in BY:
         raise UnknownRow(f'nothing can be traced by "{by}".{nearest(by, BY)} One of: {", ".join(BY)}.')
     origin = BY[by](catalog, value)
-    _table(catalog, "traced_calls", f"SELECT DISTINCT id FROM ({origin.calls}) AS c(id) WHERE id IS NOT NULL", origin)
+    calls, events = _numbers(catalog, origin)
+    _table(catalog, "traced_calls", calls, origin)
     _descend(catalog)
     _table(
         catalog,
         "traced_events",
-        f"SELECT id, bool_or(own) AS own FROM (SELECT id, true AS own FROM ({origin.events}) AS e(id) UNION ALL "
-        "SELECT feedback_id, false FROM feedback_ledger WHERE id IN (FROM traced_calls)) WHERE id IS NOT NULL GROUP BY id",
+        f"SELECT event, bool_or(own) AS own FROM (SELECT event, true AS own FROM ({events}) UNION ALL "
+        "SELECT event, false FROM lineage_ledger SEMI JOIN traced_calls USING (call)) GROUP BY event",
         origin,
     )
-    linked = (
-        "SELECT DISTINCT set, version, id FROM example_links WHERE (kind = 'conversation' AND of IN (FROM traced_calls)) "
-        "OR (kind = 'feedback' AND of IN (SELECT id FROM traced_events WHERE own))"
+    _table(
+        catalog,
+        "traced_links",
+        "SELECT DISTINCT version, example FROM lineage_links WHERE (NOT feedback AND of IN (SELECT call FROM traced_calls)) "
+        "OR (feedback AND of IN (SELECT event FROM traced_events WHERE own))",
     )
-    _table(catalog, "traced_links", f"SELECT * FROM ({linked}) ANTI JOIN traced_calls USING (id)")
-    columns = "set, version, id, split, origin, signal, head"
     _table(
         catalog,
         "traced_examples",
-        f"WITH e AS (SELECT {columns}, false AS superseded FROM examples UNION ALL SELECT {columns}, true FROM superseded_examples) "
-        "SELECT * FROM e SEMI JOIN traced_calls USING (id) UNION ALL SELECT * FROM e SEMI JOIN traced_links USING (set, version, id)",
+        "SELECT e.* FROM lineage_examples e SEMI JOIN traced_calls c ON c.call = e.example UNION ALL SELECT e.* FROM lineage_examples e "
+        "SEMI JOIN (SELECT l.* FROM traced_links l ANTI JOIN traced_calls c ON c.call = l.example) USING (version, example)",
     )
     return origin
+
+
+def _numbers(catalog: "Catalog", origin: Origin) -> tuple[str, str]:
+    """Queries that give the numbers of the conversations, with where each stands, and those of the events.
+
+    Ids that nothing else in the catalog knows, such as the parent of a refused example whose log is gone, get numbers below 0.
+    """
+    found = (
+        f"SELECT id, false AS feedback FROM ({origin.calls}) AS c(id) UNION SELECT id, true FROM ({origin.events}) AS e(id)"
+        if origin.by_id
+        else "SELECT '' AS id, false AS feedback WHERE false"
+    )
+    _table(catalog, "traced_ids", f"SELECT * FROM ({found}) WHERE id IS NOT NULL", origin)
+    unknown = "SELECT DISTINCT id FROM traced_ids ANTI JOIN lineage_ids USING (id)"
+    _table(
+        catalog,
+        "traced_strangers",
+        f"SELECT -(row_number() OVER (ORDER BY id))::INTEGER AS number, id FROM ({unknown})",
+    )
+    catalog.connection.execute(
+        "CREATE OR REPLACE TEMP VIEW traced_names AS FROM lineage_ids UNION ALL FROM traced_strangers"
+    )
+    if not origin.by_id:
+        return (
+            f"SELECT call, {STANDS} FROM lineage_calls WHERE {origin.calls}",
+            f"SELECT event FROM lineage_events WHERE {origin.events}",
+        )
+    numbers = "SELECT number AS {} FROM traced_ids JOIN traced_names USING (id) WHERE feedback = {}"
+    return (
+        f"SELECT call, {STANDS} FROM ({numbers.format('call', 'false')}) LEFT JOIN lineage_calls USING (call)",
+        numbers.format("event", "true"),
+    )
 
 
 def _table(catalog: "Catalog", name: str, query: str, origin: Origin | None = None) -> None:
@@ -152,159 +163,31 @@ def _used(query: str, origin: Origin | None) -> dict[str, Any]:
     return {k: v for k, v in origin.parameters.items() if k in named} if origin else {}
 
 
-def _among(column: str, name: str, values: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Condition that a column is one of these, and its parameters: single ones, by which files of other values are passed over."""
-    named = {f"{name}{n}": v for n, v in enumerate(values)}
-    return f"{column} IN ({', '.join(f'${k}' for k in named)})", named
-
-
 def _descend(catalog: "Catalog") -> None:
     """Add the rows that were made of traced rows, through any number of derivations."""
-    child = "SELECT id, unnest(parents) AS parent FROM conversations WHERE len(parents) > 0"
-    _table(catalog, "traced_children", child)
-    if _one(catalog, "SELECT count(*) FROM traced_children"):
+    if _one(catalog, "SELECT count(*) FROM lineage_children"):
         _table(
             catalog,
             "traced_calls",
-            "WITH RECURSIVE r(id) AS (FROM traced_calls UNION SELECT c.id FROM r JOIN traced_children c ON c.parent = r.id) FROM r",
+            "WITH RECURSIVE r(call) AS (SELECT call FROM traced_calls UNION SELECT c.child FROM r JOIN lineage_children c ON c.parent = r.call) "
+            f"SELECT call, {STANDS} FROM r LEFT JOIN lineage_calls USING (call)",
         )
-
-
-def _user(catalog: "Catalog", value: str) -> Origin:
-    """A user or actor, by pseudonym or by the application's own id; with those that are the same person."""
-    name = value if value.startswith("u_") and len(value) == 18 else pseudonym(value, catalog.home.secret)
-    same = catalog.rows(
-        "SELECT DISTINCT b.user FROM identities a JOIN identities b USING (person) WHERE a.user = ?", [name]
-    )
-    users = sorted({name, *(r["user"] for r in same)})
-    here, at = _among('"user"', "user", users)
-    acted, _ = _among("actor", "user", users)
-    calls, events = (
-        f"SELECT id FROM conversations WHERE {here}",
-        f"SELECT feedback_id FROM feedback WHERE {acted}",
-    )
-    return Origin("user", ", ".join(users), here, calls, events, at)
-
-
-def _file(catalog: "Catalog", value: str) -> Origin:
-    """A raw file, by digest (or its start), name or path."""
-    found = files_named(catalog, value)
-    here, at = _among("file", "file", found)
-    stands, _ = _among("r.file", "file", found)
-    calls, events = (
-        f"SELECT {id} FROM (SELECT {id}, unnest(raw) AS r FROM {table}) WHERE {stands}"
-        for id, table in (("id", "conversations"), ("feedback_id", "feedback"))
-    )
-    return Origin("file", ", ".join(found), here, calls, events, at)
-
-
-def files_named(catalog: "Catalog", value: str) -> list[str]:
-    """Digests of the raw files of this name, path or digest. Raises `UnknownRow` with the nearest name."""
-    files = catalog.raw_files.values()
-    found = sorted(f.digest for f in files if is_called(f, value))
-    if not found:
-        names = sorted({f.name for f in files})
-        raise UnknownRow(
-            f'no raw file is called "{value[:200]}".{nearest(value, names)} Give a name or the start of a digest; '
-            "flywheel quarantine and SELECT name, file FROM files list them."
-        )
-    return found
-
-
-def is_called(file: RawFile, value: str) -> bool:
-    """Whether this is a raw file's name, its path, or the start of its digest."""
-    return value in (file.name, str(file.path)) or (len(value) >= 8 and file.digest.startswith(value.lower()))
-
-
-def _line(catalog: "Catalog", value: str) -> Origin:
-    """A line of a raw file, FILE:N."""
-    file, _, number = value.rpartition(":")
-    if not file or not number.isdigit():
-        raise UnknownRow(f'"{value[:200]}" is no line; expected FILE:N, such as 2026-03-02.jsonl:17.')
-    among, files = _among("file", "file", files_named(catalog, file))
-    at, here = {**files, "line": int(number)}, f"{among} AND line = $line"
-    if not catalog.rows(f"SELECT 1 FROM lines WHERE {here} LIMIT 1", at):
-        bad = catalog.rows(f"SELECT reason FROM quarantine WHERE {here} LIMIT 1", at)
-        why = f"it is in quarantine: {bad[0]['reason']}. See: flywheel quarantine" if bad else "there is no such line"
-        raise UnknownRow(f"line {number} of {file[:200]} was read as no row; {why}.")
-    kept = f"SELECT coalesce(a.kept_id, l.id) FROM lines l LEFT JOIN {{}} a USING (file, line, id) WHERE {here} AND kind = '{{}}' AND coalesce(a.status, 'repeated') = 'repeated'"
-    return Origin(
-        "line",
-        f"{file}:{number}",
-        here,
-        kept.format("set_aside", "log"),
-        kept.format("feedback_set_aside", "feedback"),
-        at,
-    )
-
-
-def _column(by: str, calls: str, events: str | None = None) -> Callable[["Catalog", str], Origin]:
-    """What is a column of conversations, and of feedback where it is one of both."""
-
-    def origin(_: "Catalog", value: str) -> Origin:
-        told = f'SELECT feedback_id FROM feedback WHERE "{events}" = $value' if events else NO_EVENT
-        here = f'"{calls}" = $value'
-        return Origin(by, value, here, f"SELECT id FROM conversations WHERE {here}", told, {"value": value})
-
-    return origin
-
-
-def _row(catalog: "Catalog", value: str) -> Origin:
-    """One row, by any id that `flywheel why` takes."""
-    from flywheel.audit.trace import named
-
-    kind, id, parents = named(catalog, value)
-    at = {"calls": parents, "events": [id] if kind == "feedback" else []}
-    if kind == "feedback":
-        here = "kind = 'feedback' AND list_contains($events, id)"
-        return Origin("id", id, here, NO_EVENT, "SELECT unnest($events)", at)
-    return Origin("id", id, OF_CALLS, "SELECT unnest($calls)", NO_EVENT, at)
-
-
-def _operator(catalog: "Catalog", value: str) -> Origin:
-    """An operator, NAME or NAME@VERSION: the rows it changed or left out, and whatever was made with it."""
-    found = uses(catalog, value)
-    return Origin("operator", value, OF_CALLS, changed_by(found), NO_EVENT, {"reasons": found.reasons}, found.uses)
-
-
-def _guideline(catalog: "Catalog", value: str) -> Origin:
-    """A guideline, NAME or NAME@VERSION, as the events made by it name it; with the calls whose labels they had a part in."""
-    given = "json_extract_string(metadata, '$.guideline') || coalesce('@' || json_extract_string(metadata, '$.guideline_version'), '')"
-    events = (
-        f"SELECT feedback_id FROM (SELECT feedback_id, {given} AS given FROM feedback_text WHERE contains(metadata, 'guideline')) "
-        "WHERE given = $value OR starts_with(given, $value || '@')"
-    )
-    calls = f"SELECT id FROM feedback_ledger WHERE status IN ('applied', 'contradicted') AND feedback_id IN ({events})"
-    lines = "kind = 'feedback' AND id IN (SELECT id FROM traced_events WHERE own)"
-    return Origin("guideline", value, lines, calls, events, {"value": value}, labelled(catalog, value))
-
-
-BY: Mapping[str, Callable[["Catalog", str], Origin]] = {
-    "user": _user,
-    "file": _file,
-    "line": _line,
-    "source": _column("source", "source", "source"),
-    "conversation": _column("conversation", "conversation_id", "conversation_id"),
-    "model": _column("model", "model"),
-    "app": _column("app", "app"),
-    "operator": _operator,
-    "guideline": _guideline,
-    "id": _row,
-}
-"""What can be traced, and how it is found. A conversation is a session, with all its turns."""
 
 
 # --- where it went
 
 
-def _one(catalog: "Catalog", query: str, origin: Origin | None = None) -> int:
-    row = catalog.connection.execute(query, _used(query, origin)).fetchone()
+def _one(catalog: "Catalog", query: str) -> int:
+    row = catalog.connection.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 
 def _files(catalog: "Catalog", origin: Origin) -> list[Fact]:
     """Raw files that hold lines of it."""
-    query = f"SELECT file, kind, count(*) AS lines FROM lines WHERE {origin.lines} GROUP BY ALL"
+    query = (
+        f"WITH l AS (SELECT file, feedback, count(*) AS lines FROM lineage_lines WHERE {origin.lines} GROUP BY ALL) "
+        f"SELECT n.name AS file, {KIND} AS kind, lines FROM l JOIN lineage_names n ON n.what = 'file' AND n.number = l.file"
+    )
     found = _named(catalog, catalog.rows(query, _used(query, origin)))
     return sorted(found, key=lambda f: (f["kind"], f["name"] or "", f["file"]))
 
@@ -317,28 +200,30 @@ def _named(catalog: "Catalog", rows: Iterable[Fact]) -> list[Fact]:
 
 def _stands(catalog: "Catalog") -> list[Fact]:
     """Of the conversations: how many are in the pool, and how many were left out by what and why."""
-    pool = _one(catalog, "SELECT count(*) FROM curated SEMI JOIN traced_calls USING (id)")
-    left = [
-        f"SELECT '{d}' AS dataset, unnest(reasons) AS reason FROM {d}_rejected SEMI JOIN traced_calls USING (id)"
+    pool = _one(catalog, "SELECT count(*) FROM traced_calls WHERE pool")
+    left = " UNION ALL ".join(
+        f"SELECT '{d}' AS dataset, {d} AS number, count(*) AS calls FROM traced_calls WHERE {d} IS NOT NULL GROUP BY ALL"
         for d in ("screened", "curated")
-    ]
-    query = f"SELECT dataset, reason, count(*) AS calls FROM ({' UNION ALL '.join(left)}) GROUP BY ALL ORDER BY dataset DESC, calls DESC, reason"
+    )
+    query = (
+        f"SELECT dataset, reason, sum(calls)::BIGINT AS calls FROM ({left}) JOIN (SELECT number, unnest(reasons) AS reason FROM lineage_reasons) "
+        "USING (number) GROUP BY ALL ORDER BY dataset DESC, calls DESC, reason"
+    )
     kept = [{"dataset": "curated", "reason": None, "calls": pool}] if pool else []
     return kept + catalog.rows(query)
 
 
 def _sets(catalog: "Catalog", origin: Origin) -> list[Fact]:
     """Every version of every set that holds some of it, or was made with it: how many of its examples, and of how many."""
-    made = {(u.dataset, u.version) for u in origin.uses}
-    every = "SELECT set, version, head, false AS superseded, count(*) AS rows FROM examples GROUP BY ALL UNION ALL SELECT set, version, head, true, count(*) FROM superseded_examples GROUP BY ALL"
     found = catalog.rows(
         "SELECT v.set, v.version, v.rows, coalesce(t.examples, 0) AS examples, coalesce(t.train, 0) AS train, coalesce(t.validation, 0) AS validation, "
         "v.head AS candidate, v.superseded, r.version IS NOT NULL AS released, coalesce(r.current, false) AS current, r.path "
-        f"FROM ({every}) v LEFT JOIN (SELECT set, version, count(*) AS examples, count(*) FILTER (split = 'train') AS train, "
-        "count(*) FILTER (split = 'validation') AS validation FROM traced_examples GROUP BY ALL) t USING (set, version) "
+        "FROM lineage_versions v LEFT JOIN (SELECT version, sum(n)::BIGINT AS examples, coalesce(sum(n) FILTER (s.name = 'train'), 0)::BIGINT AS train, "
+        "coalesce(sum(n) FILTER (s.name = 'validation'), 0)::BIGINT AS validation FROM (SELECT version, split, count(*) AS n FROM traced_examples GROUP BY ALL) e "
+        "LEFT JOIN lineage_names s ON s.what = 'split' AND s.number = e.split GROUP BY ALL) t ON t.version = v.number "
         "LEFT JOIN releases r ON r.set = v.set AND starts_with(v.version, r.version) ORDER BY v.set, r.rank NULLS LAST, v.version"
     )
-    starts = {(name, version[:12]) for name, version in made}
+    starts = {(u.dataset, u.version[:12]) for u in origin.uses}
     return [
         s | {"version": s["version"][:12], "made_with": (s["set"], s["version"][:12]) in starts}
         for s in found
@@ -346,45 +231,82 @@ def _sets(catalog: "Catalog", origin: Origin) -> list[Fact]:
     ]
 
 
+# --- row by row: what is shown is chosen by number, then looked up
+
+
+def _listed(
+    catalog: "Catalog", kind: str, query: str, order: str, limit: int | None, origin: Origin | None = None
+) -> None:
+    """The first rows of a query with the id behind their number, `n`, in the temporary table `listed_KIND`."""
+    some = "" if limit is None else f"LIMIT {int(limit)}"
+    first = f"SELECT * FROM ({query}) ORDER BY {order} {some}"
+    _table(
+        catalog, f"listed_{kind}", f"SELECT t.*, i.id FROM ({first}) t JOIN traced_names i ON i.number = t.n", origin
+    )
+
+
 def reached_lines(catalog: "Catalog", origin: Origin, limit: int | None = None) -> list[Fact]:
     """The raw lines: where the bytes of each are, and what became of it."""
-    query = (
-        f'WITH l AS (SELECT kind, id, file, line, "offset" AS byte_offset, length, line_digest FROM lines WHERE {origin.lines} ORDER BY file, line, id {_some(limit)}) '
-        "SELECT l.*, coalesce(a.status, 'row') AS stands, a.kept_id FROM l LEFT JOIN "
-        "(FROM set_aside UNION ALL FROM feedback_set_aside) a USING (id, file, line) ORDER BY l.file, l.line, l.id"
+    query = f"SELECT file AS file_number, line, row AS n, feedback, stored FROM lineage_lines WHERE {origin.lines}"
+    _listed(catalog, "lines", query, "file_number, line, n", limit, origin)
+    stored = catalog.rows(
+        "SELECT feedback, list(DISTINCT name) AS paths FROM listed_lines JOIN lineage_names ON what = 'stored' AND number = stored GROUP BY feedback"
     )
-    return _named(catalog, catalog.rows(query, _used(query, origin)))
+    if not stored:
+        return []
+    paths = {"events" if r["feedback"] else "calls": sorted(r["paths"]) for r in stored}
+    ids = {"calls": "id", "events": "feedback_id"}
+    read = " UNION ALL ".join(
+        f"SELECT {kind == 'events'} AS feedback, {ids[kind]} AS id, unnest(raw) AS r FROM read_parquet(${kind}) "
+        f"WHERE {ids[kind]} IN (SELECT id FROM listed_lines)"
+        for kind in paths
+    )
+    return _named(
+        catalog,
+        catalog.rows(
+            f'SELECT {KIND} AS kind, l.id, f.name AS file, l.line, r.r."offset" AS byte_offset, r.r.length, '
+            "r.r.digest AS line_digest, coalesce(a.status, 'row') AS stands, a.kept_id FROM listed_lines l JOIN lineage_names f ON f.what = 'file' "
+            f"AND f.number = l.file_number JOIN ({read}) r ON r.feedback = l.feedback AND r.id = l.id AND r.r.file = f.name AND r.r.line = l.line "
+            "LEFT JOIN (FROM set_aside UNION ALL FROM feedback_set_aside) a ON a.id = l.id AND a.file = f.name AND a.line = l.line "
+            "ORDER BY f.name, l.line, l.id",
+            paths,
+        ),
+    )
 
 
 def reached_calls(catalog: "Catalog", limit: int | None = None) -> list[Fact]:
     """The conversations: where each stands, and what is kept in its place."""
-    query = (
-        f"WITH t AS (FROM traced_calls ORDER BY id {_some(limit)}) SELECT t.id, c.day::VARCHAR AS day, c.digest, "
-        "CASE WHEN s.id IS NOT NULL OR d.id IS NOT NULL THEN 'left out' WHEN p.id IS NOT NULL THEN 'in the pool' ELSE 'not screened yet' END AS stands, "
-        "coalesce(s.reasons, d.reasons, []) AS reasons, d.instead, d.similarity FROM t LEFT JOIN conversations c USING (id) LEFT JOIN screened_rejected s USING (id) "
-        "LEFT JOIN curated_rejected d USING (id) LEFT JOIN (SELECT id FROM curated SEMI JOIN t USING (id)) p USING (id) ORDER BY t.id"
+    _listed(catalog, "calls", f"SELECT call AS n, {STANDS} FROM traced_calls", "n", limit)
+    return catalog.rows(
+        "SELECT t.id, c.day::VARCHAR AS day, c.digest, CASE WHEN t.screened IS NOT NULL OR t.curated IS NOT NULL THEN 'left out' "
+        "WHEN t.pool THEN 'in the pool' ELSE 'not screened yet' END AS stands, coalesce(s.reasons, d.reasons, []) AS reasons, k.instead, k.similarity "
+        "FROM listed_calls t LEFT JOIN (SELECT id, day, digest FROM conversations WHERE id IN (SELECT id FROM listed_calls)) c USING (id) "
+        "LEFT JOIN lineage_reasons s ON s.number = t.screened LEFT JOIN lineage_reasons d ON d.number = t.curated LEFT JOIN (SELECT id, instead, similarity "
+        "FROM curated_rejected WHERE id IN (SELECT id FROM listed_calls)) k USING (id) ORDER BY t.id"
     )
-    return catalog.rows(query)
 
 
 def reached_events(catalog: "Catalog", limit: int | None = None) -> list[Fact]:
     """The feedback: what each event is, of which conversation, and whether it is the traced one's own."""
-    query = (
-        f"WITH t AS (FROM traced_events ORDER BY id {_some(limit)}) SELECT t.id AS feedback_id, t.own, f.kind, f.actor_kind, f.actor, l.id AS of, l.status, l.why "
-        "FROM t LEFT JOIN feedback f ON f.feedback_id = t.id LEFT JOIN feedback_ledger l ON l.feedback_id = t.id ORDER BY t.id"
+    _listed(catalog, "events", "SELECT event AS n, own FROM traced_events", "n", limit)
+    of = "SELECT * FROM {} WHERE feedback_id IN (SELECT id FROM listed_events)"
+    return catalog.rows(
+        "SELECT t.id AS feedback_id, t.own, f.kind, f.actor_kind, f.actor, l.id AS of, l.status, l.why FROM listed_events t "
+        f"LEFT JOIN ({of.format('feedback')}) f ON f.feedback_id = t.id LEFT JOIN ({of.format('feedback_ledger')}) l ON l.feedback_id = t.id ORDER BY t.id"
     )
-    return catalog.rows(query)
 
 
 def reached_examples(catalog: "Catalog", limit: int | None = None) -> list[Fact]:
     """The examples of every version, with the file and line of each release they lie in."""
-    query = (
-        f"WITH t AS (FROM traced_examples ORDER BY set, version, id {_some(limit)}) SELECT t.set, t.version[:12] AS version, t.id AS example, t.split, t.origin, t.signal, "
-        "t.head AS candidate, t.superseded, l.file, l.line, coalesce(r.current, false) AS current, r.path FROM t LEFT JOIN releases r ON r.set = t.set AND starts_with(t.version, r.version) "
-        "LEFT JOIN release_lines l ON l.set = r.set AND l.version = r.version AND l.example_id = t.id ORDER BY t.set, r.rank NULLS LAST, t.version, t.id, l.file"
+    _listed(catalog, "examples", "SELECT *, example AS n FROM traced_examples", "version, n", limit)
+    names = " ".join(
+        f"LEFT JOIN lineage_names {c}_ ON {c}_.what = '{c}' AND {c}_.number = t.{c}"
+        for c in ("split", "origin", "signal")
     )
-    return catalog.rows(query)
-
-
-def _some(limit: int | None) -> str:
-    return "" if limit is None else f"LIMIT {int(limit)}"
+    return catalog.rows(
+        "SELECT v.set, v.version[:12] AS version, t.id AS example, split_.name AS split, origin_.name AS origin, signal_.name AS signal, v.head AS candidate, "
+        "v.superseded, l.file, l.line, coalesce(r.current, false) AS current, r.path FROM listed_examples t JOIN lineage_versions v ON v.number = t.version "
+        f"{names} LEFT JOIN releases r ON r.set = v.set AND starts_with(v.version, r.version) LEFT JOIN (SELECT * FROM release_lines WHERE example_id IN "
+        "(SELECT id FROM listed_examples)) l ON l.set = r.set AND l.version = r.version AND l.example_id = t.id "
+        "ORDER BY v.set, r.rank NULLS LAST, v.version, t.id, l.file"
+    )

@@ -87,20 +87,18 @@ def labelled(catalog: "Catalog", wanted: str) -> list[Use]:
 
 
 def changed_by(found: Found) -> str:
-    """Query that gives the conversations an operator changed or left out in the newest snapshots."""
+    """Condition on lineage_calls: the conversations an operator changed or left out in the newest snapshots."""
     if not found.newest:
-        return "SELECT NULL WHERE false"
-    left = " UNION ".join(
-        f"SELECT id FROM {table} WHERE list_has_any({column}, $reasons)"
-        for table, column in (
-            ("screened_rejected", "reasons"),
-            ("curated_rejected", "reasons"),
-            ("screened", "undesired"),
-        )
-    )
+        return "false"
     name = found.name.replace("'", "''")
-    read = f"SELECT id FROM conversations WHERE source = '{name}'"
-    return f"SELECT id FROM edits WHERE edit = '{name}' UNION {left} UNION {read}"
+    named = f"SELECT number FROM lineage_names WHERE name = '{name}' AND what ="
+    left = "SELECT number FROM lineage_reasons WHERE list_has_any(reasons, $reasons)"
+    undesired = "SELECT id FROM screened WHERE list_has_any(undesired, $reasons)"
+    return (
+        f"source IN ({named} 'source') OR screened IN ({left}) OR curated IN ({left}) "
+        f"OR call IN (SELECT call FROM lineage_edits WHERE edit IN ({named} 'edit')) "
+        f"OR call IN (SELECT number FROM lineage_ids WHERE id IN ({undesired}))"
+    )
 
 
 def _reasons(name: str, parameters: str) -> list[str]:

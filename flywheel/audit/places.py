@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flywheel.audit import forward
+from flywheel.audit.origins import BY, is_called
 from flywheel.errors import UnknownRow, nearest
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def _example(catalog: "Catalog", held: dict[str, Any], number: int) -> str:
 
 
 def _raw(catalog: "Catalog", file: str, paths: set[str]) -> str | None:
-    """A raw file as `forward` takes it: its name or digest as given, or its digest where a path of it was given."""
+    """A raw file as `origins` takes it: its name or digest as given, or its digest where a path of it was given."""
     for f in catalog.raw_files.values():
-        if forward.is_called(f, file):
+        if is_called(f, file):
             return file
         if os.path.realpath(f.path) in paths:
             return f.digest
@@ -86,11 +86,8 @@ def _raw(catalog: "Catalog", file: str, paths: set[str]) -> str | None:
 
 def _read(catalog: "Catalog", line: str, wanted: str) -> str:
     """The one row that was read from a line of a raw file."""
-    origin = forward.BY["line"](catalog, line)
-    query = (
-        f"SELECT DISTINCT id FROM ({origin.calls} UNION ALL {origin.events}) AS r(id) WHERE id IS NOT NULL ORDER BY id"
-    )
-    found = [str(r["id"]) for r in catalog.rows(query, origin.parameters)]
+    told = BY["line"](catalog, line).parameters
+    found: list[str] = sorted({*told["calls"], *told["events"]} - {None})
     if len(found) != 1:
         rows = ", ".join(found[:SHOWN]) or "none, another call under the same id is kept"
         raise UnknownRow(f'{len(found)} rows stand for line "{wanted[:200]}": {rows}. Ask for one of them by its id.')

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flywheel.audit.forward import BY
+from flywheel.audit.origins import BY
 from flywheel.commands.terminal import F, progress, shared, tell
 from flywheel.home import Home
 

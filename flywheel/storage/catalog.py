@@ -26,6 +26,7 @@ from flywheel.home import Home
 from flywheel.logs.raw import RawFile
 from flywheel.records import canonical, short_hash
 from flywheel.storage.catalog_tables import COLUMNS, COPIED, COVERED, FORMAT, OWN, SETS, VIEWS, Copied
+from flywheel.storage.lineage_tables import LINEAGE, queries
 from flywheel.storage.releases import exported, exported_lines, is_set
 from flywheel.storage.snapshots import Snapshot
 
@@ -99,11 +100,14 @@ class Catalog:
 
 
 def texts_of(file: Path) -> Iterator[pl.Series]:
-    """Every value, as text, of every table that a DuckDB file itself holds; views are over files of their own."""
+    """Every text, in lists too, of every table that a DuckDB file itself holds; views are over files of their own."""
     with duckdb.connect(str(file), read_only=True) as connection:
-        names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
-        for (name,) in names:
-            cursor = connection.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}"')
+        columns = connection.execute(
+            "SELECT c.table_name, string_agg('\"' || c.column_name || '\"::VARCHAR', ', ') FROM duckdb_columns() c "
+            "JOIN duckdb_tables() t USING (table_oid) WHERE NOT t.internal AND contains(c.data_type, 'VARCHAR') GROUP BY ALL"
+        ).fetchall()
+        for name, texts in columns:
+            cursor = connection.execute(f'SELECT {texts} FROM "{name}"')
             while rows := cursor.fetchmany(1 << 15):
                 yield pl.Series([value for row in rows for value in row], dtype=pl.String).drop_nulls()
 
@@ -167,14 +171,30 @@ def _build(home: Home, connection: duckdb.DuckDBPyConnection, want: tuple[str, s
             frame.write_parquet(path)
             connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [[str(path)]])
             _comment(connection, "TABLE", name, OWN[name][1])
+    _number(connection, heads.get("raw_files"))
     for name, (query, comment) in VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {query}")
         _comment(connection, "VIEW", name, comment)
     for table, column in connection.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
     ).fetchall():
-        if column in COLUMNS:
-            connection.execute(f'COMMENT ON COLUMN "{table}"."{column}" IS {_quoted(COLUMNS[column])}')
+        meanings = LINEAGE[table].columns if table in LINEAGE else COLUMNS
+        if column in meanings:
+            connection.execute(f'COMMENT ON COLUMN "{table}"."{column}" IS {_quoted(meanings[column])}')
+
+
+def _number(connection: duckdb.DuckDBPyConnection, raw_files: Snapshot | None) -> None:
+    """Fill the tables by which something is traced; each needs those before it."""
+    read, stored = {}, []
+    for view, table in (("calls_read", "conversations"), ("events_read", "feedback")):
+        paths = _paths(raw_files, table)
+        read[view] = (
+            f"(SELECT *, filename FROM {_files(paths)})" if paths else f"(SELECT *, '' AS filename FROM {view})"
+        )
+        stored += paths
+    for name, query in queries(read, f"[{', '.join(_quoted(p) for p in stored)}]::VARCHAR[]").items():
+        connection.execute(f'CREATE TABLE "{name}" AS {query}')
+        _comment(connection, "TABLE", name, LINEAGE[name].comment)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, wanted: Copied, head: Snapshot | None, scratch: Path) -> None:
@@ -362,7 +382,7 @@ def _releases(home: Home, found: dict[str, list[Any]]) -> None:
         found["releases"].append(
             {"set": e.set, "version": e.version, "path": str(e.folder), "current": e.current, "rank": e.rank}
         )
-        found["release_lines"] += exported_lines(e)
+        found["release_lines"].append(exported_lines(e))
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, what: str, name: str, text: str) -> None:

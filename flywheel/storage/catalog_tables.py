@@ -18,8 +18,9 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.stages.conflicts import CONFLICTS
 from flywheel.stages.reserve import RESERVED
 from flywheel.stages.review import REVIEW
+from flywheel.storage.releases import LINES
 
-FORMAT = "9"
+FORMAT = "10"
 """Raised when the tables below change, so that a catalog of an older flywheel is rebuilt."""
 
 STRINGS = pl.List(pl.String)
@@ -261,16 +262,7 @@ OWN: Mapping[str, tuple[pl.Schema, str]] = {
         "Versions exported to disk, ranked by when they were released last, the first with 1; `current` is the one pointed at.",
     ),
     "release_lines": (
-        pl.Schema(
-            {
-                "set": pl.String,
-                "version": pl.String,
-                "split": pl.String,
-                "file": pl.String,
-                "line": pl.Int64,
-                "example_id": pl.String,
-            }
-        ),
+        LINES,
         "Which line of which exported file holds which example.",
     ),
     "example_links": (

@@ -7,12 +7,24 @@ It holds no time: an export, and what is told of it, is the same whenever it is 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
+import polars as pl
 
 from flywheel.home import Home
 from flywheel.storage.snapshots import Snapshot, replace_synced
+
+LINES = pl.Schema(
+    {
+        "set": pl.String,
+        "version": pl.String,
+        "split": pl.String,
+        "file": pl.String,
+        "line": pl.Int64,
+        "example_id": pl.String,
+    }
+)
+"""The lines of exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +84,21 @@ def exported(home: Home) -> Iterator[Exported]:
             yield Exported(home_of_set.name, folder, folder.resolve() == now, rank)
 
 
-def exported_lines(export: Exported) -> list[dict[str, Any]]:
+def exported_lines(export: Exported) -> pl.DataFrame:
     """Set, version, split, file, line and example id of every line of every file of one export, from its manifest."""
+    held = [pl.DataFrame(schema=LINES)]
     try:
         files = orjson.loads((export.folder / "manifest.json").read_bytes())["lines"]
+        for file, ids in sorted(files.items()):
+            at = {"set": export.set, "version": export.version, "split": Path(file).stem, "file": file}
+            example = pl.Series(ids, dtype=pl.String)
+            lines = pl.DataFrame(
+                {"line": pl.int_range(1, len(ids) + 1, dtype=pl.Int64, eager=True), "example_id": example}
+            )
+            held.append(lines.select(**{c: pl.lit(v) for c, v in at.items()}, line="line", example_id="example_id"))
     except (OSError, ValueError, KeyError, TypeError):  # a damaged export: `flywheel doctor` names it
-        return []
-    held = []
-    for file, ids in sorted(files.items()):
-        at = {"set": export.set, "version": export.version, "split": Path(file).stem, "file": file}
-        held += [at | {"line": n, "example_id": id} for n, id in enumerate(ids, 1)]
-    return held
+        return held[0]
+    return pl.concat(held)
 
 
 def turns(home: Home, set_name: str, candidate: Snapshot) -> list[Mapping[str, Mapping[str, float]]]:

@@ -3,14 +3,16 @@
 import polars as pl
 import pytest
 
-from flywheel.audit.forward import BY, forward, reached
+from flywheel.audit.forward import forward, reached
+from flywheel.audit.origins import BY
 from flywheel.errors import UnknownRow
 from flywheel.home import Home
 from flywheel.logs.identities import pseudonym
 from flywheel.records import SET_ASIDE
 from flywheel.storage.catalog import Catalog
+from tests import traced_by_text
 from tests.build import chat, rows
-from tests.homes import Ran, call, drop, small_home
+from tests.homes import RECIPE, Ran, call, drop, small_home, thumb, words
 from tests.storage.test_catalog import NOON, home, publish, set_home
 
 __all__ = ["home"]
@@ -170,3 +172,171 @@ def test_row_117_without_the_catalog_file_the_answers_are_the_same(built):
     before = [traced(built, *a) for a in asked]
     built.catalog_file.unlink()
     assert [traced(built, *a) for a in asked] == before
+
+
+MIXED = (
+    RECIPE.replace('operator = "is", value = "openai_chat"', 'operator = "is_not", value = "nothing"').replace(
+        "[purpose]\n", '[purpose]\nunknown = "warn"\n'
+    )
+    + """
+[[edit]]
+use = "redact_email"
+[[filter]]
+use = "too_short"
+[[filter]]
+use = "empty_reply"
+[[filter]]
+use = "refusal"
+[[set]]
+name = "pairs"
+use = "preference"
+export = ["trl"]
+"""
+)
+
+
+UNRELEASED = (
+    *("raw_files", "conversations", "feedback", "measurements", "matches", "signals", "labels"),
+    *("screened", "curated", "answers", "verdicts", "pairs"),
+)
+"""What is made when nothing is released."""
+
+
+def asked(n, text, reply, **changed):
+    """Call `n` with another question and answer, or another model."""
+    line = call(n, **changed)
+    line["request"]["messages"][0]["content"] = text
+    line["response"]["choices"][0]["message"]["content"] = reply
+    return line
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Several sources, models, apps, users and files; feedback of all sorts; lines repeated, in conflict, in quarantine, in two
+    halves and with several rows; rows edited, rejected by filters and as duplicates; pairs; two releases and a candidate."""
+    home = small_home(tmp_path_factory.mktemp("mixed") / "home", recipe=MIXED)
+    lines = [call(n, user_id=f"u{n % 3}", app=("chat", "search")[n % 2]) for n in range(40, 56)]
+    for line in lines[::3]:
+        line["request"]["model"] = line["response"]["model"] = "other-model"
+    lines += [
+        asked(
+            60,
+            "Please write to ann@example.org about the harbor.",
+            "Done: I wrote to ann@example.org, as asked, at noon.",
+        ),
+        asked(61, "Hello", "I'm sorry, but I can't help with that."),
+        asked(62, "Why?", ""),
+        call(3),
+        asked(5, "Another question under the same id?", "Another answer under the same id, and longer."),
+        call(70) | {"request": call(1)["request"], "response": call(1)["response"]},
+    ]
+    two = call(80)
+    two["response"]["choices"] = [
+        {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": f"Answer: {words(80, f'way {i}')}."}} for i in (0, 1)
+    ]  # fmt: skip
+    drop(home, "logs/mixed.jsonl", *lines, two)
+    (home.inbox / "logs" / "mixed.jsonl").open("a").write("{broken\n")
+    body = {
+        "model": "batched",
+        "user": "u1",
+        "messages": [{"role": "user", "content": f"Please list {words(1, 'batch')}."}],
+    }
+    drop(
+        home, "logs/requests.jsonl", {"custom_id": "b1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    )
+    done = {"status_code": 200, "request_id": "r", "body": call(90)["response"] | {"model": "batched"}}
+    drop(home, "logs/responses.jsonl", {"id": "x", "custom_id": "b1", "response": done, "error": None})
+    pairs = [
+        {"id": f"p{n}", "prompt": f"What of {words(n, 'pair', 8)}?", "chosen": words(n, "good"), "rejected": words(n, "bad")}
+        for n in range(4)
+    ]  # fmt: skip
+    drop(home, "logs/pairs.jsonl", *pairs)
+    said = thumb(41, up=True)
+    drop(
+        home,
+        "feedback/mixed.jsonl",
+        said,
+        said,
+        thumb(42, up=False) | {"guideline": "tone", "guideline_version": "2"},
+        thumb(43, up=True) | {"user_id": "u2"},
+        thumb(44, up=True) | {"type": "edit", "text": f"Better: {words(44, 'edit')}.", "value": None, "user_id": "u9"},
+        thumb(999, up=True),
+    )
+    assert "answers_release" in Ran(home).released
+    drop(home, "logs/later.jsonl", *[call(n) for n in range(100, 112)], call(41, user_id="u2", app="search"))
+    assert Ran(home).success
+    for n in (112, 118):
+        drop(home, f"logs/latest-{n}.jsonl", *[call(n + i) for i in range(6)])
+        Ran(home, only=UNRELEASED)
+    return home
+
+
+SEVERAL = "SELECT file || ':' || line AS value FROM lines GROUP BY ALL HAVING count(*) > 1"
+STRANGE = (
+    "SELECT id AS value FROM conversations WHERE len(raw) > 1 UNION SELECT kept_id FROM set_aside UNION SELECT id FROM edits UNION "
+    "SELECT id FROM screened_rejected UNION SELECT id FROM curated_rejected UNION SELECT feedback_id FROM feedback_ledger WHERE status <> 'applied' "
+    "UNION (SELECT id FROM examples WHERE len(parents) > 1 LIMIT 2)"
+)
+EVERY = {
+    "user": ("SELECT DISTINCT \"user\" AS value FROM lines",),
+    "file": ("SELECT DISTINCT file AS value FROM lines",),
+    "line": ("SELECT DISTINCT file || ':' || line AS value FROM lines", SEVERAL, "SELECT file || ':' || line AS value FROM set_aside"),
+    "source": ("SELECT DISTINCT source AS value FROM lines",),
+    "conversation": ("SELECT DISTINCT conversation_id AS value FROM lines", "SELECT conversation_id AS value FROM feedback LIMIT 2"),
+    "model": ("SELECT DISTINCT model AS value FROM lines",),
+    "app": ("SELECT DISTINCT app AS value FROM lines",),
+    "operator": ("SELECT DISTINCT use AS value FROM derivation_steps", "SELECT unnest(['too_short', 'refusal@1', 'redact_email', 'near_duplicate', 'openai_batch']) AS value"),
+    "guideline": ("SELECT unnest(['tone', 'tone@2', 'tone@3']) AS value",),
+    "id": ("SELECT id AS value FROM conversations UNION SELECT feedback_id FROM feedback UNION SELECT id FROM examples", STRANGE),
+}  # fmt: skip
+"""What there is to trace in a home: of the first query some are taken, of the others all."""
+
+
+def known(catalog, by):
+    """Some of what can be traced by this, and all that is unlike the rest."""
+    first, *others = (sorted({r["value"] for r in catalog.rows(query)} - {None}) for query in EVERY[by])
+    return sorted({*first[:: len(first) // 8 + 1], *(v for other in others for v in other)})
+
+
+def test_row_117_the_mixed_home_has_all_that_can_happen(mixed):
+    with Catalog.open(mixed) as catalog:
+        for query in (
+            "FROM set_aside WHERE status = 'repeated'",
+            "FROM set_aside WHERE status = 'id_conflict'",
+            "FROM feedback_set_aside",
+            "FROM quarantine",
+            "FROM screened_rejected",
+            "FROM curated_rejected",
+            "FROM edits",
+            "FROM comparisons",
+            "FROM conversations WHERE len(raw) > 1",
+            "FROM lineage_further_files",
+            "FROM example_links WHERE kind = 'conversation'",
+            "FROM example_links WHERE kind = 'feedback'",
+            "FROM superseded_examples",
+            "FROM releases WHERE NOT current",
+            "FROM (SELECT file, line FROM lines GROUP BY ALL HAVING count(*) > 1)",
+        ):
+            assert catalog.rows(f"SELECT count(*) AS n {query}")[0]["n"], query
+
+
+@pytest.mark.parametrize("by", BY)
+def test_row_117_by_number_and_by_text_the_answers_are_equal(mixed, by):
+    with Catalog.open(mixed) as catalog:
+        values = known(catalog, by)
+        assert values
+        for value in values:
+            try:
+                found = forward(catalog, by, value, 2), reached(catalog, by, value)
+            except UnknownRow:
+                found = None
+            told = traced_by_text.forward(catalog, by, value, 2), traced_by_text.reached(catalog, by, value)
+            assert found == told if found else not any(told[0]["counts"].values()), (by, value)
+
+
+def test_row_117_made_anew_the_catalog_answers_the_same(mixed):
+    with Catalog.open(mixed) as catalog:
+        asked = [(by, known(catalog, by)[0]) for by in BY]
+    before = [traced(mixed, *a) for a in asked]
+    mixed.catalog_file.unlink()
+    assert [traced(mixed, *a) for a in asked] == before

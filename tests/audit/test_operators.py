@@ -38,6 +38,7 @@ def test_reasons_are_those_the_operator_gives(home):
             ["too_short"], ["held_email"], ["too_long"]
         ]  # fmt: skip
         found = uses(catalog, "too_short")
-        assert catalog.rows(changed_by(found), {"reasons": found.reasons}) == [{"id": "openai_chat:r3"}]
+        changed = f"SELECT id FROM lineage_calls JOIN lineage_ids ON number = call WHERE {changed_by(found)}"
+        assert catalog.rows(changed, {"reasons": found.reasons}) == [{"id": "openai_chat:r3"}]
         with pytest.raises(UnknownRow, match=r'Did you mean "too_short"'):
             uses(catalog, "too_shrt")

@@ -22,6 +22,7 @@ from flywheel.rewriting import EDITS_MADE
 from flywheel.sets import EXAMPLES, REJECTED_EXAMPLES
 from flywheel.storage.catalog import Catalog, state
 from flywheel.storage.catalog_tables import COPIED, OWN, SETS, VIEWS
+from flywheel.storage.lineage_tables import LINEAGE
 from tests.build import chat, rows
 
 STRINGS = pl.List(pl.String)
@@ -244,7 +245,7 @@ def test_every_table_is_there_and_says_what_it_is(home):
             r["name"]: r["comment"]
             for r in catalog.rows("SELECT view_name AS name, comment FROM duckdb_views() WHERE NOT internal")
         }
-        assert set(described) == {c.name for c in COPIED} | set(SETS) | set(OWN) | set(VIEWS)
+        assert set(described) == {c.name for c in COPIED} | set(SETS) | set(OWN) | set(VIEWS) | set(LINEAGE)
         assert all(described.values())
         told = catalog.rows(
             "SELECT comment FROM duckdb_columns() WHERE table_name = 'conversations' AND column_name = 'digest'"
@@ -289,7 +290,7 @@ def test_text_is_not_copied_into_the_file(home):
 
 def test_an_empty_home_has_every_table(tmp_path):
     with Catalog.open(Home.create(tmp_path / "h")) as catalog:
-        for name in [*(c.name for c in COPIED), *OWN, *VIEWS, "conversation_text"]:
+        for name in [*(c.name for c in COPIED), *OWN, *VIEWS, *LINEAGE, "conversation_text"]:
             assert catalog.rows(f'SELECT count(*) AS n FROM "{name}"') == [{"n": 1 if name == "state" else 0}]
         with pytest.raises(UnknownRow, match="Nothing has been built in this home yet"):
             catalog.why("r1")

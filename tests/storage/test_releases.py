@@ -68,10 +68,12 @@ def test_a_torn_line_is_passed_over(home):
 
 def test_every_line_of_an_export_has_its_example(home):
     (first, *_) = exported(home)
-    assert [(r["file"], r["split"], r["line"], r["example_id"]) for r in exported_lines(first)] == [
+    assert [
+        (r["file"], r["split"], r["line"], r["example_id"]) for r in exported_lines(first).iter_rows(named=True)
+    ] == [
         ("train.jsonl", "train", 1, "x"),
         ("train.jsonl", "train", 2, "y"),
         ("trl/train.jsonl", "train", 1, "x"),
     ]
     (first.folder / "manifest.json").write_text("{")
-    assert exported_lines(first) == []
+    assert exported_lines(first).is_empty()
