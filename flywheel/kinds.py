@@ -497,6 +497,12 @@ class Export(Operator, frozen=True):
             for line in lines:
                 file.write(line + b"\n")
 
+    def lines(self, path: Path) -> Iterator[bytes]:
+        """The rendered lines of a data file that `write` has written."""
+        with path.open("rb") as file:
+            for line in file:
+                yield line[:-1]
+
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         """Files that belong beside the data files. `files`: split -> name of its data file, for the splits with rows."""
         return {}

@@ -110,6 +110,11 @@ class HuggingFace(Export):
             frames.append(pl.DataFrame(few, schema=schema))
         pl.concat([pl.DataFrame(schema=schema), *frames]).write_parquet(path, compression="zstd")
 
+    def lines(self, path: Path) -> Iterator[bytes]:
+        scanned = pl.scan_parquet(path, glob=False)
+        for start in range(0, scanned.select(pl.len()).collect().item(), BATCH):
+            yield from map(orjson.dumps, scanned.slice(start, BATCH).collect().iter_rows(named=True))
+
     def companions(self, name: str, kind: str, files: Mapping[str, str]) -> dict[str, bytes]:
         """The card's front matter with the files. At the top of the export folder the whole card takes its place."""
         data = [{"split": split, "path": path} for split, path in files.items()]

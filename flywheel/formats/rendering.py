@@ -12,29 +12,41 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 
 from flywheel.errors import ExportInvalid, Unreadable
+from flywheel.formats.earlier import Earlier, spliced
 from flywheel.formats.limits import file_faults, too_long
 from flywheel.kinds import Export
 from flywheel.storage.snapshots import Snapshot, StoredPart, write_synced
 from flywheel.workers import one_by_one, side_by_side
 
 SPLITS = ("train", "validation")
+NOTHING = pl.Series("id", [], pl.String)
 WORTH_PROCESSES = 5_000
 """Examples from which several processes are worth their start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The files of one format: row ids in the order of their lines, refused ids with reasons, and what was lost of how many."""
+    """The files of one format: row ids in the order of their lines, refused ids with reasons, and what was lost of which."""
 
     lines: dict[str, list[str]]
     refused: dict[str, str]
-    losses: dict[str, "Loss"]
+    lost: dict[str, Sequence[str]]
     companions: tuple[str, ...]
     """Files beside the data files."""
     filled: dict[str, str]
     """Split -> its data file in the folder of the format, for the splits with lines."""
+
+    @property
+    def losses(self) -> dict[str, "Loss"]:
+        """Each thing that the format cannot carry, and how many examples have it."""
+        found: dict[str, Loss] = {}
+        for id, whats in self.lost.items():
+            for what in whats:
+                found.setdefault(what, Loss()).add(id)
+        return dict(sorted(found.items()))
 
 
 SHOWN = 5
@@ -48,38 +60,64 @@ class Loss:
     rows: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, rows: int, examples: Sequence[str]) -> None:
-        """Take up further examples."""
-        self.rows, self.examples = self.rows + rows, [*self.examples, *examples][:SHOWN]
+    def add(self, id: str) -> None:
+        """Take up another example."""
+        self.rows += 1
+        self.examples += [id] if len(self.examples) < SHOWN else []
 
 
 @dataclass(slots=True)
 class Segment:
-    """What became of one part in one format."""
+    """What became of the examples of one part in one format: the reasons of those refused, and what was lost of which."""
 
-    ids: dict[str, list[str]] = field(default_factory=lambda: {s: [] for s in SPLITS})
-    """Split -> ids in the order of the lines."""
     refused: dict[str, str] = field(default_factory=dict)
-    losses: dict[str, Loss] = field(default_factory=dict)
+    lost: dict[str, Sequence[str]] = field(default_factory=dict)
 
 
-def write_formats(formats: Mapping[str, Export], name: str, candidate: Snapshot, folder: Path) -> dict[str, Written]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part, rendered."""
+
+    rows: Sequence[tuple[str, str, bool]]
+    """Id, split, and whether the line is that of an earlier release, of each example in order."""
+    told: Mapping[str, Segment]
+    """Of each format, what became of the others."""
+    files: Path
+    """Where the lines of these are: FILES.FORMAT.SPLIT."""
+
+
+def write_formats(
+    formats: Mapping[str, Export], name: str, candidate: Snapshot, folder: Path, before: Earlier | None = None
+) -> dict[str, Written]:
     """Write the data files and companions of every format, the first at the top of the folder, the others in folders of their own.
 
-    An example that a format cannot hold is refused, with the reason. Raises `ExportInvalid` where a file is larger than the
-    service takes.
+    An example that a format cannot hold is refused, with the reason. Lines of examples that `before` has as they are come from
+    there. Raises `ExportInvalid` where a file is larger than the service takes.
     """
-    run = side_by_side if candidate.count() >= WORTH_PROCESSES else one_by_one
     with tempfile.TemporaryDirectory(dir=folder, prefix=".segments-") as aside:
-        tasks = [partial(render_part, part, formats, Path(aside) / f"{n:06}") for n, part in enumerate(candidate.parts)]
-        segments = [segment for _, segment in sorted(run(tasks), key=lambda done: done[0])]
+        parts = _rendered(formats, candidate, Path(aside), before)
         notes = candidate.notes
         return {
-            use: _joined(
-                form, name, notes, folder, "" if place == 0 else f"{use}/", [s[use] for s in segments], Path(aside)
-            )
+            use: _joined(form, name, notes, folder, "" if place == 0 else f"{use}/", parts, before)
             for place, (use, form) in enumerate(formats.items())
         }
+
+
+def _rendered(formats: Mapping[str, Export], candidate: Snapshot, aside: Path, before: Earlier | None) -> list[_Part]:
+    """Every part, its examples rendered but for those of an earlier release."""
+    same = [before.same(part) if before is not None else NOTHING for part in candidate.parts]
+    run = side_by_side if candidate.count() - sum(map(len, same)) >= WORTH_PROCESSES else one_by_one
+    files = [aside / f"{n:06}" for n in range(len(same))]
+    tasks = [
+        partial(render_part, part, formats, file, kept)
+        for part, file, kept in zip(candidate.parts, files, same, strict=True)
+    ]
+    told = [segments for _, segments in sorted(run(tasks), key=lambda done: done[0])]
+    rows = [
+        part.scan().select("id", "split", kept=pl.col("id").is_in(kept.implode())).collect().rows()
+        for part, kept in zip(candidate.parts, same, strict=True)
+    ]
+    return [_Part(*one) for one in zip(rows, told, files, strict=True)]
 
 
 def _joined(
@@ -88,28 +126,41 @@ def _joined(
     notes: Mapping[str, Any],
     folder: Path,
     prefix: str,
-    segments: Sequence[Segment],
-    aside: Path,
+    parts: Sequence[_Part],
+    before: Earlier | None,
 ) -> Written:
-    """The segments of one format as its files."""
-    lines: dict[str, list[str]] = {}
-    for split in SPLITS:
-        file = prefix + form.file(split)
-        lines[file] = [i for s in segments for i in s.ids[split]]
+    """The parts in one format as its files."""
+    no, gone = before.told[form.use] if before is not None else ({}, {})
+    names = {split: prefix + form.file(split) for split in SPLITS}
+    known = {s: {id: n for n, id in enumerate(before.lines.get((form.use, s), ()) if before else ())} for s in SPLITS}
+    lines: dict[str, list[str]] = {file: [] for file in names.values()}
+    places: dict[str, list[int]] = {split: [] for split in SPLITS}
+    refused: dict[str, str] = {}
+    lost: dict[str, Sequence[str]] = {}
+    for part in parts:
+        fresh = part.told[form.use]
+        for id, split, kept in part.rows:
+            why = (no if kept else fresh.refused).get(id)
+            if why is not None:
+                refused[id] = why
+                continue
+            if (what := (gone if kept else fresh.lost).get(id)) is not None:
+                lost[id] = what
+            lines[names[split]].append(id)
+            places[split].append(known[split][id] if kept else -1)
+    for split, file in names.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        form.write(_lines_of([aside / f"{n:06}.{form.use}.{split}" for n in range(len(segments))]), folder / file)
+        old = form.lines(before.folder / file) if before and max(places[split], default=-1) >= 0 else iter(())
+        new = _lines_of([part.files.with_name(f"{part.files.name}.{form.use}.{split}") for part in parts])
+        form.write(spliced(places[split], old, new), folder / file)
         if faults := file_faults(form.use, file, len(lines[file]), (folder / file).stat().st_size):
             raise ExportInvalid(" ".join(faults))
-    filled = {s: form.file(s) for s in SPLITS if lines[prefix + form.file(s)]}
+    filled = {s: form.file(s) for s in SPLITS if lines[names[s]]}
     kind = str(notes.get("kind", ""))
     beside = form.companions(name, kind, filled) | form.settings(kind, notes)
     for companion, data in beside.items():
         write_synced(folder / (prefix + companion), data)
-    losses: dict[str, Loss] = {}
-    for what, lost in sorted((item for s in segments for item in s.losses.items()), key=lambda item: item[0]):
-        losses.setdefault(what, Loss()).add(lost.rows, lost.examples)
-    refused = {i: why for s in segments for i, why in s.refused.items()}
-    return Written(lines, refused, losses, tuple(prefix + c for c in beside), filled)
+    return Written(lines, refused, lost, tuple(prefix + c for c in beside), filled)
 
 
 def _lines_of(files: Sequence[Path]) -> Iterator[bytes]:
@@ -119,17 +170,17 @@ def _lines_of(files: Sequence[Path]) -> Iterator[bytes]:
                 yield line[:-1]
 
 
-def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path) -> dict[str, Segment]:
-    """Render one part in every format, into the files TARGET.FORMAT.SPLIT."""
+def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, but: pl.Series) -> dict[str, Segment]:
+    """Render one part but for some ids in every format, into the files TARGET.FORMAT.SPLIT."""
     told = {use: Segment() for use in formats}
     files = {
         (use, split): target.with_name(f"{target.name}.{use}.{split}").open("wb") for use in formats for split in SPLITS
     }
     try:
-        for example in part.scan().collect().iter_rows(named=True):
+        wanted = part.scan().filter(~pl.col("id").is_in(but.implode())) if len(but) < part.tables["rows"].rows else None
+        for example in wanted.collect().iter_rows(named=True) if wanted is not None else ():
             for use, form in formats.items():
                 if (line := _line(form, example, told[use])) is not None:
-                    told[use].ids[example["split"]].append(example["id"])
                     files[use, example["split"]].write(line + b"\n")
     finally:
         for file in files.values():
@@ -151,8 +202,8 @@ def _line(form: Export, example: Mapping[str, Any], segment: Segment) -> bytes |
     if unfit := "over_token_limit" if too_long(form.use, line) else form.fault(row):
         segment.refused[example["id"]] = unfit
         return None
-    for what in form.losses(example):
-        segment.losses.setdefault(what, Loss()).add(1, [example["id"]])
+    if lost := form.losses(example):
+        segment.lost[example["id"]] = lost
     return line
 
 

@@ -30,6 +30,7 @@ from flywheel.formats.card import ABOUT, card
 from flywheel.formats.chat_templates import TemplateInvalid
 from flywheel.formats.croissant import NAME as CROISSANT
 from flywheel.formats.croissant import croissant
+from flywheel.formats.earlier import ROWS, Earlier, earlier, rendering, told_of
 from flywheel.formats.limits import file_remarks
 from flywheel.formats.mask_proof import FAULTS, Proof, prove
 from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
@@ -82,6 +83,8 @@ class ExportContext:
     """What is served and at which price, where the recipe says so."""
     coverage: Sequence[Mapping[str, Any]] = ()
     """Lines of the coverage of this very candidate (MATRIX), where the set shall cover something."""
+    before: Callable[[Mapping[str, Export]], Earlier | None] | None = None
+    """Reads the release before, whose lines are taken where they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,8 @@ def export(
     rights, axes = told(home.store, candidate, recipe.rights), None
     if recipe.loop:
         axes = axes_of(candidate, home.store.head("curated"), recipe.loop.axes)
-    further = (recipe.serving, coverage_of(home.store, candidate))
+    before = partial(earlier, current(home.exports / wanted.name), home.store, wanted.name)
+    further = (recipe.serving, coverage_of(home.store, candidate), before)
     context = ExportContext(
         recipe.name, recipe.digest, verdicts, chain, rights, axes, proof, pointed, results, *further
     )
@@ -345,12 +349,13 @@ class Rendered:
 def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportContext) -> Rendered:
     """Write everything of a version into an empty folder and have each data file read back by its format's reader."""
     formats = {use: EXPORTS[use].model_validate({}) for use in wanted.export}
-    written = write_formats(formats, wanted.name, candidate, folder)
+    before = context.before(formats) if context.before is not None else None
+    written = write_formats(formats, wanted.name, candidate, folder, before)
     readers = read_back(formats, written, folder)
     first = next(iter(written.values()), Written({}, {}, {}, (), {}))
-    write_rows(candidate, first, folder / "rows.parquet")
+    write_rows(candidate, first, told_of({use: (w.refused, w.lost) for use, w in written.items()}), folder / ROWS)
     chosen = write_selection(candidate, folder / SELECTED)
-    manifest = _manifest(wanted, candidate, context, written)
+    manifest = _manifest(wanted, candidate, context, written) | {"rendering": rendering(formats)}
     manifest["tokens"] = tokens_of(wanted, candidate, next((c for c in context.chain if c.name == "curated"), None))
     if context.serving is not None:
         manifest["economics"] = worth(manifest["tokens"], context.serving)
@@ -421,11 +426,13 @@ def proof(wanted: SetKind, candidate: Snapshot, known: Proof | None = None) -> d
     }
 
 
-def write_rows(candidate: Snapshot, first: Written, path: Path) -> None:
-    """Every column of every example, and `line`: its line, from 1, in its split's file of the first format; null if refused."""
+def write_rows(candidate: Snapshot, first: Written, told: pl.DataFrame, path: Path) -> None:
+    """Every column of every example, `line`: its line, from 1, in its split's file of the first format, null if refused; and what
+    formats `refused` or `lost` of it (see `told_of`)."""
     placed = [(i, n) for ids in first.lines.values() for n, i in enumerate(ids, 1)]
     numbers = pl.DataFrame(placed, schema={"id": pl.String, "line": pl.Int64}, orient="row")
     rows = candidate.scan().join(numbers.lazy(), on="id", how="left", maintain_order="left")
+    rows = rows.join(told.lazy(), on="id", how="left", maintain_order="left")
     rows.collect().write_parquet(path, compression="zstd", statistics=True)
 
 
