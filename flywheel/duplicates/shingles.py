@@ -5,11 +5,12 @@ here, so what is stored stays comparable in every process and with every version
 
     for block in blocks(texts):                 the words of some of the texts, as hashes
         runs, owner = block.runs(5)             the hash of each 5 words in a row, and whose they are
+    Words.of(texts).joined(places)              those of texts put together of others, which are read once
     sets = shingle_sets(texts, 5)               of each text, its distinct shingles
     keys = band_keys(sets, bands=32, rows=4)    texts that share a key are worth comparing
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b, sha256
@@ -26,6 +27,8 @@ Index = npt.NDArray[np.int64]
 
 AT_ONCE = 1 << 18
 """Bytes of text looked at in one go: what is made of them stays near the processor."""
+WORDS = AT_ONCE // 8
+"""Words put together in one go: as many bytes of hashes."""
 LONGEST = 64
 """Bytes of a word; a longer one (a blob, a line without spaces) is hashed by itself."""
 EMPTY = np.uint32(0xFFFFFFFF)
@@ -60,6 +63,13 @@ class Block:
     bounds: Index
     sums: U64
     """Running sum of a polynomial over the words, modulo 2^64."""
+
+    @staticmethod
+    def of(first: int, words: U64, bounds: Index) -> "Block":
+        """The block of these words."""
+        sums = np.zeros(len(words) + 1, dtype=np.uint64)
+        np.cumsum(words * _powers(_BACK, len(words))[: len(words)], out=sums[1:])
+        return Block(first, words, bounds, sums)
 
     def runs(self, size: int) -> tuple[U64, Index]:
         """Hash of every `size` words in a row of one text, and the place of that text in the block.
@@ -127,16 +137,52 @@ def blocks(texts: pl.Series, at_once: int = AT_ONCE) -> Iterator[Block]:
             yield _block(first, texts[first:last], sizes[first:last])
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of many texts: their hashes end to end, and where each text's begin (and the last one's end)."""
+
+    hashes: U64
+    bounds: Index
+
+    @staticmethod
+    def of(texts: pl.Series) -> "Words":
+        """Those that `blocks` reads."""
+        read = list(blocks(texts))
+        counts = [np.diff(b.bounds) for b in read]
+        none = [np.empty(0, np.uint64)]
+        return Words(np.concatenate(none + [b.words for b in read]), np.cumsum(np.concatenate([[0], *counts])))
+
+    def __add__(self, others: "Words") -> "Words":
+        bounds = np.concatenate([self.bounds, others.bounds[1:] + len(self.hashes)])
+        return Words(np.concatenate([self.hashes, others.hashes]), bounds)
+
+    def blocks(self) -> Iterator[Block]:
+        """The words of the texts, about as many at a time."""
+        cuts = np.unique(np.searchsorted(self.bounds, np.arange(0, len(self.hashes), WORDS), side="left"))
+        for first, last in pairwise([*cuts.tolist(), len(self.bounds) - 1]):
+            begin, end = self.bounds[first], self.bounds[last]
+            yield Block.of(first, self.hashes[begin:end], self.bounds[first : last + 1] - begin)
+
+    def joined(self, which: Index) -> Iterator[Block]:
+        """The words of texts that are put together of these, which are said by their places: a row of `which` for each, in blocks."""
+        sizes = np.diff(self.bounds)[which]
+        weight = np.cumsum(sizes.sum(axis=1) + 1)
+        cuts = np.unique(np.searchsorted(weight, np.arange(0, weight[-1] if len(weight) else 0, WORDS), side="left"))
+        for first, last in pairwise([*cuts.tolist(), len(which)]):
+            each = sizes[first:last].ravel()
+            ends = np.cumsum(each)
+            at = np.arange(each.sum()) + np.repeat(self.bounds[which[first:last]].ravel() - ends + each, each)
+            bounds = np.concatenate([[0], ends[which.shape[1] - 1 :: which.shape[1]]])
+            yield Block.of(first, self.hashes[at], bounds)
+
+
 def _block(first: int, texts: pl.Series, sizes: Index) -> Block:
     # A zero byte ends each text, and stands for all that is no part of a word; the last ones are room to read 8 at a time.
     data = bytearray(b"\0".join([b"", *texts.cast(pl.Binary).to_list(), bytes(16)]).translate(_ASCII))
     text = np.frombuffer(data, dtype=np.uint8)
     begin, end = _edges(text)
     bounds = np.searchsorted(begin, np.concatenate([[0], np.cumsum(sizes)]))
-    words = _word_hashes(data, begin, end)
-    sums = np.zeros(len(words) + 1, dtype=np.uint64)
-    np.cumsum(words * _powers(_BACK, len(words))[: len(words)], out=sums[1:])
-    return Block(first, words, bounds.astype(np.int64), sums)
+    return Block.of(first, _word_hashes(data, begin, end), bounds.astype(np.int64))
 
 
 def _edges(text: U8) -> tuple[Index, Index]:
@@ -234,14 +280,14 @@ def digests(stored: pl.Series) -> pl.Series:
     return pl.Series([sha256(s).digest()[:16] if s else None for s in stored.to_list()], dtype=pl.Binary)
 
 
-def shingle_sets(texts: pl.Series, size: int) -> Sets:
-    """The distinct shingles of `size` words of each text, as hashes.
+def shingle_sets(texts: pl.Series, size: int, words: Iterable[Block] | None = None) -> Sets:
+    """The distinct shingles of `size` words of each text, as hashes. `words`: those of the texts, where they are known.
 
     A shorter text is one shingle as a whole. Where nothing but punctuation is there, the text without its spaces is; a text
     of spaces has none.
     """
     values, counts = [], []
-    for block in blocks(texts):
+    for block in blocks(texts) if words is None else words:
         runs, owner = block.runs(size)
         wholes, short = block.wholes(size)
         bare, silent = _bare(texts, block)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from flywheel.duplicates.shingles import U64, blocks
+from flywheel.duplicates.shingles import U64, Words, blocks
 from flywheel.kinds import Signal
 from flywheel.lineage import Step
 from flywheel.protection import benchmark_items
@@ -81,7 +81,7 @@ class BenchmarkOverlap(Signal, frozen=True):
         if not self.files:
             return rows.select("id", *[pl.lit(None, dtype=t).alias(c) for c, t in self.gives.items()])
         read = said(rows)
-        hits = _matches(read.texts, self._index())
+        hits = _matches(read.texts, read.words, self._index())
         held = pl.DataFrame({"row": read.owners, "text": read.which}).join(hits, on="text")
         best = (
             held.sort(["benchmark_share", "benchmark_hit", "benchmark_span"], descending=[True, False, False])
@@ -148,21 +148,21 @@ def _gram_hashes(grams: Sequence[Gram], size: int) -> U64:
     return np.concatenate([block.runs(size)[0] for block in blocks(texts)])
 
 
-def _matches(texts: pl.Series, index: _Index) -> pl.DataFrame:
+def _matches(texts: pl.Series, words: Words, index: _Index) -> pl.DataFrame:
     """`text` (its place), `benchmark_hit`, `benchmark_share`, `benchmark_span` of each text that holds a sequence of some item."""
     found = []
-    suspects = _suspects(texts, index)
+    suspects = _suspects(words, index)
     words_in = words_of(texts.gather(suspects["text"])).to_list()
-    for text, words, sizes, places in zip(suspects["text"], words_in, suspects["size"], suspects["at"], strict=True):
-        found.append((text, *_best(words, zip(sizes.to_list(), places.to_list(), strict=True), index)))
+    for text, told, sizes, places in zip(suspects["text"], words_in, suspects["size"], suspects["at"], strict=True):
+        found.append((text, *_best(told, zip(sizes.to_list(), places.to_list(), strict=True), index)))
     columns = {"text": pl.Int64} | dict(BenchmarkOverlap.gives)
     return pl.DataFrame(found, schema=columns, orient="row").drop_nulls("benchmark_hit")
 
 
-def _suspects(texts: pl.Series, index: _Index) -> pl.DataFrame:
+def _suspects(words: Words, index: _Index) -> pl.DataFrame:
     """Of each text in which some sequence has the hash of an item's: `text`, its place, and lists `size` and `at` of these."""
     found = [np.empty((3, 0), dtype=np.int64)]
-    for block in blocks(texts):
+    for block in words.blocks():
         for size in index.sizes:
             rolled, known, bits = block.rolled(size), index.hashes[size], index.bits[size]
             places = np.flatnonzero(bits[rolled >> _fold(bits)])

@@ -9,7 +9,7 @@ each pair left out lies in one component of what its own day kept, so in one of 
 its two texts alone. So neither the order of rows nor their split into days changes a group, nor then a similarity.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,9 +19,10 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from flywheel.duplicates.alike import Groups, Search, jaccard
-from flywheel.duplicates.shingles import U32, Sets, band_keys, digests, shingle_sets
+from flywheel.duplicates.shingles import U32, Block, Sets, Words, band_keys, digests, shingle_sets
 from flywheel.kinds import Matched, Signal
 from flywheel.records import last_input, reply
+from flywheel.texts.said import said
 
 WHOLE = ["system", "content"]
 """What two rows have in common that say the same."""
@@ -84,7 +85,7 @@ class NearDuplicate(Signal, frozen=True):
         )
         read = rows.select("id", text=self._text().fill_null(""), system=system.fill_null("")).collect()
         text = _sorted_items(read["text"]) if self.order_free else read["text"]
-        sets = shingle_sets(text, self.ngram)
+        sets = shingle_sets(text, self.ngram, None if self.order_free or self.of == "record" else self._words(rows))
         stored = sets.stored()
         keys = band_keys(sets, self.bands, self.permutations // self.bands)
         return pl.DataFrame(
@@ -169,6 +170,15 @@ class NearDuplicate(Signal, frozen=True):
         both = both.filter((pl.col("size") > 0) & (pl.col("size_kept") > 0))
         similarity = jaccard(Sets.read(rows["shingles"]), both["at"].to_numpy(), both["at_kept"].to_numpy())
         return both.select("id", compared=pl.Series(similarity, dtype=pl.Float64))
+
+    def _words(self, rows: pl.LazyFrame) -> Iterator[Block]:
+        """The words of what is compared, put together of those of the messages: most of these are in several rows."""
+        read = said(rows)
+        calls = rows.select(told=reply().struct.field("tool_calls").fill_null("")).collect()["told"]
+        distinct = calls.unique(maintain_order=True)
+        called = calls.replace_strict(distinct, np.arange(len(distinct)) + len(read.texts), return_dtype=pl.Int64)
+        parts = [*([read.inputs] if self.of == "exchange" else []), read.replies, called.to_numpy()]
+        return (read.words + Words.of(distinct)).joined(np.stack(parts, axis=1).astype(np.int64))
 
     def _text(self) -> pl.Expr:
         """What is compared of each row."""

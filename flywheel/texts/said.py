@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from flywheel.duplicates.shingles import Words
 from flywheel.texts.packed import Counts
 
 
@@ -31,6 +32,17 @@ class Said:
         """The place of the text of each row's last message; that of "" for a row without messages."""
         last = np.maximum(self.starts[1:] - 1, 0)
         return np.where(np.diff(self.starts) > 0, self.which[last] if len(self.which) else 0, 0)
+
+    @cached_property
+    def inputs(self) -> Counts:
+        """The place of the text of the message before each row's last; that of "" where there is none."""
+        before = np.maximum(self.starts[1:] - 2, 0)
+        return np.where(np.diff(self.starts) > 1, self.which[before] if len(self.which) else 0, 0)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of each text, as texts are compared by them."""
+        return Words.of(self.texts)
 
     @property
     def owners(self) -> Counts:

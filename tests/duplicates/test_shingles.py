@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel.duplicates.shingles import Sets, band_keys, blocks, digests, shingle_sets
+from flywheel.duplicates import shingles
+from flywheel.duplicates.shingles import Sets, Words, band_keys, blocks, digests, shingle_sets
 from flywheel.texts.words import words
 
 ODD = [
@@ -146,3 +147,27 @@ def test_places_within_one_text_are_those_of_its_runs(texts, size):
         text, at = block.within(every, size)
         assert text.tolist() == owner.tolist()
         assert rolled[block.bounds[text] + at].tolist() == runs.tolist()
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, st.data(), st.sampled_from([1, 2, 3]), st.sampled_from([1, 2, 5]), st.sampled_from([1, 9, 1 << 15]))
+def test_words_put_together_are_those_of_the_texts_put_together(texts, data, parts, size, at_once):
+    place = st.integers(0, max(0, len(texts) - 1))
+    rows = data.draw(st.lists(st.lists(place, min_size=parts, max_size=parts), max_size=8 if texts else 0))
+    read = Words.of(pl.Series(texts, dtype=pl.String))
+    joined = pl.Series(["\n".join(texts[at] or "" for at in row) for row in rows], dtype=pl.String)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shingles, "WORDS", at_once)
+        found = shingle_sets(joined, size, read.joined(np.array(rows, np.int64).reshape(-1, parts)))
+        alone = [block.runs(1)[0] for block in read.blocks()]
+    expected = shingle_sets(joined, size)
+    assert found.values.tolist() == expected.values.tolist()
+    assert found.bounds.tolist() == expected.bounds.tolist()
+    assert np.concatenate([np.empty(0, np.uint64), *alone]).tolist() == read.hashes.tolist()
+
+
+def test_words_of_two_lists_of_texts_one_after_the_other():
+    one, other = pl.Series(["a b", ""]), pl.Series(["", "c", "d e f"])
+    both, every = Words.of(one) + Words.of(other), Words.of(pl.concat([one, other]))
+    assert both.hashes.tolist() == every.hashes.tolist()
+    assert both.bounds.tolist() == every.bounds.tolist() == [0, 2, 2, 2, 3, 6]
