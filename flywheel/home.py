@@ -52,8 +52,7 @@ class Home:
                 if not (path / name).exists():
                     replace_synced(path / name, text.encode())
             if not home.key_file.exists():
-                replace_synced(home.key_file, secrets.token_hex(32).encode())
-                home.key_file.chmod(0o600)
+                replace_synced(home.key_file, secrets.token_hex(32).encode(), mode=0o600)
         except OSError as e:
             raise HomeMissing(
                 f"the home {path} cannot be made: {e.strerror}. Name a folder you may write to, with --home or FLYWHEEL_HOME."

@@ -6,7 +6,6 @@
 list; then the sets are built anew; `finish` removes every copy, looks at every byte, and writes the receipt.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,9 +61,12 @@ def plan(home: Home, kind: str, value: str) -> Plan:
 def unfinished(home: Home) -> dict[str, Any] | None:
     """The erasure that was begun and did not end, if there is one."""
     try:
-        noted: dict[str, Any] = orjson.loads((home.path / JOURNAL).read_bytes())
+        data = (home.path / JOURNAL).read_bytes()
     except FileNotFoundError:
         return None
+    noted: dict[str, Any] | None = (
+        orjson.loads(data) if data else None
+    )  # empty: an older flywheel, killed before it noted
     return noted
 
 
@@ -86,10 +88,7 @@ def begin(home: Home, planned: Plan) -> None:
         "named_after": sorted(subject.named_after),
         "stock": planned.stock,
     }
-    path = home.path / JOURNAL
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    replace_synced(path, orjson.dumps(noted))
-    path.chmod(0o600)
+    replace_synced(home.path / JOURNAL, orjson.dumps(noted), mode=0o600)
 
 
 def blank(home: Home) -> None:

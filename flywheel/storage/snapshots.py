@@ -398,19 +398,19 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and flush it."""
-    with path.open("wb") as f:
+def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a new file and flush it; nobody whom `mode` does not let may open it, not even while it is written."""
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as f:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
 
 
-def replace_synced(path: Path, data: bytes) -> None:
+def replace_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Put a file in place in one step: readers see the old bytes or the new, never a mixture."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        write_synced(temporary, data)
+        write_synced(temporary, data, mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

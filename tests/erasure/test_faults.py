@@ -85,6 +85,7 @@ def ended(home: Home, calls: int = 14) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "call", "after"),
     [
+        ("flywheel.erasure.forget", "replace_synced", 1, True),  # just noted
         ("flywheel.erasure.forget", "add", 1, False),  # noted, nothing done
         ("flywheel.logs.blank", "replace_synced", 1, False),  # new bytes beside the old ones
         ("flywheel.logs.blank", "replace_synced", 2, True),  # one file done, of the other the notes
@@ -105,6 +106,8 @@ def test_killed_at_a_step_the_next_build_ends_it(home, module, name, call, after
 def test_killed_before_it_was_noted_nothing_has_changed(home):
     process = child(home, "flywheel.erasure.forget", "begin")
     assert process.wait(300) == -signal.SIGKILL
+    assert unfinished(home) is None
+    (home.path / "forgetting.json").touch()  # as an older one could leave it
     assert unfinished(home) is None
     assert "raw" in {p.split("/")[0] for p in traces(home.path)}
     assert home.raw.verify() == []

@@ -13,7 +13,7 @@ import pytest
 
 from flywheel.errors import SnapshotDamaged, SnapshotMissing, UnaccountedRows
 from flywheel.lineage import Dataset, Derivation, Part, Step, cause
-from flywheel.storage.snapshots import Snapshot, Store
+from flywheel.storage.snapshots import Snapshot, Store, replace_synced
 
 ROWS = pl.Schema({"id": pl.String, "n": pl.Int64})
 REJECTED = pl.Schema({"id": pl.String, "reasons": pl.List(pl.String)})
@@ -209,3 +209,14 @@ def test_a_killed_writer_leaves_only_whole_snapshots(tmp_path: Path) -> None:
         assert store.head("things").count() == 3
         store.sweep()
         assert not any(store.staging.iterdir())
+
+
+def test_what_only_this_user_may_read_nobody_else_ever_could(tmp_path, monkeypatch):
+    seen = []
+    moved = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append(os.stat(a).st_mode & 0o777), moved(a, b)))
+    replace_synced(tmp_path / "note", b"old", mode=0o600)
+    replace_synced(tmp_path / "note", b"new", mode=0o600)
+    assert seen == [0o600, 0o600]
+    assert [p.name for p in tmp_path.iterdir()] == ["note"]
+    assert (tmp_path / "note").read_bytes() == b"new"
