@@ -101,17 +101,17 @@ def _by_time(known: Suppressed) -> list[Entry]:
 def readable(told: Mapping[str, Any]) -> str:
     """The receipt of a lifting as Markdown."""
     of = (
-        f"one {told['kind']}, forgotten {told['began']}"
+        f"one {told['kind']}, forgotten {told['began']},"
         if told["kind"]
         else "all that was forgotten before entries were told apart"
     )
     lines = [
         f"# Receipt of lifting {told['id']}",
         "",
-        f"The suppression of {of}, was taken back {told['lifted']}.",
+        f"The suppression of {of} was taken back {told['lifted']}.",
         "",
         f"- Keyed digests that left the list: {told['digests']:,}, of which {told['still']:,} stay suppressed by another entry.",
-        "- Nothing came back by this. Lines that were made blank come back when a file that has them is given again, in the next build.",
+        "- Nothing came back by this. Lines that were made blank come back only when a file that has them is given again; the next build has them.",
     ]
     if told["files"]:
         lines += ["", "| Raw file (SHA-256 as received) | Name | Lines made blank |", "| --- | --- | --- |"]

@@ -95,7 +95,7 @@ def lifted(home: Path, told: Mapping[str, Any]) -> RenderableType:
     if told["still"]:
         text.append(f"  {told['still']:,} of them stand in another entry, too, and stay suppressed.\n")
     text.append(
-        "Lines that were made blank come back only when a file that has them is given again, in the next build.\n"
+        "Lines that were made blank come back only when a file that has them is given again; the next build has them.\n"
     )
     for f in told["files"]:
         text.append(f"  {f['lines']:>9,} lines  {plain(f['name'])} (SHA-256 {f['file'][:16]})\n")
