@@ -18,10 +18,9 @@ from flywheel.choices.split import KEYS, grouped_pool
 from flywheel.kinds import Redaction, SetKind
 from flywheel.lineage import Part, Step, Tables, cause
 from flywheel.records import conform, short_hash
-from flywheel.rewriting import residue
 from flywheel.sets import REJECTED_EXAMPLES
 from flywheel.stages.forming import parts_of, texts_of, written
-from flywheel.stages.unchanged import MADE_OF, unchanged
+from flywheel.stages.unchanged import MADE_OF, left_in, unchanged
 from flywheel.storage.snapshots import Snapshot, StoredPart
 
 if TYPE_CHECKING:
@@ -186,11 +185,11 @@ def _texts_of(chosen: pl.DataFrame, pool: pl.DataFrame) -> Mapping[int, Sequence
 
 
 def _write_day(wanted: SetKind, day: Day, redactions: Sequence[Redaction], of: str) -> Tables:
-    known = unchanged(day.chosen, of, day.was)
-    fresh = day.chosen.join(known.select("id"), on="id", how="anti", maintain_order="left")
+    known = unchanged(day.chosen, of, day.was, redactions)
+    fresh = day.chosen.join(known.rows.select("id"), on="id", how="anti", maintain_order="left")
     rows = written(wanted, fresh, texts_of(day.texts, _needed(fresh), parts_of(wanted)))
-    left = residue(rows, redactions, ("prompt", "completion", "rejected", "tools"))
-    every = {"rows": pl.concat([rows, known]).sort("id"), "rejected": _every_row(wanted, day)}
+    left = left_in(rows, known, redactions)
+    every = {"rows": pl.concat([rows, known.rows]).sort("id"), "rejected": _every_row(wanted, day)}
     more = {"copies": copies_in(day.chosen)} | ({} if day.selected is None else {"selection": day.selected})
     return every | {"residue": left, "made_of": conform(day.chosen, MADE_OF)} | more
 

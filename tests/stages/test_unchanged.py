@@ -114,10 +114,15 @@ def test_an_earlier_version_that_is_damaged_is_not_used(tmp_path, formed):
     assert bytes_of(after) == bytes_of(made(tmp_path / "b", Sft))
 
 
-def test_what_a_redaction_has_found_is_looked_for_again(tmp_path, formed):
-    mail = chat("user: q", "assistant: ask a@b.co", id="mail", conversation_id="m", user="m")
-    before = made(tmp_path / "a", Sft, gone=["r00"], calls=[*CALLS, mail])
-    assert before.scan("residue").collect()["count"].sum() == 1
-    after = made(tmp_path / "a", Sft, gone=["mail"], calls=[*CALLS, mail], before=before)
-    assert formed == [12, 12]
-    assert after.scan("residue").collect()["count"].sum() == 0
+def test_what_redactions_find_is_counted_as_of_a_set_made_anew(tmp_path, formed):
+    mails = [
+        chat("user: q", f"assistant: ask {i}@b.co", id=f"mail{i}", conversation_id=f"m{i}", user="m") for i in "abc"
+    ]
+    before = made(tmp_path / "a", Sft, gone=["mailc"], calls=[*CALLS, *mails])
+    assert before.scan("residue").collect()["count"].sum() == 2
+    after = made(tmp_path / "a", Sft, gone=["maila", "r03"], calls=[*CALLS, *mails], before=before)
+    assert formed == [14, 1]
+    assert after.scan("residue").collect()["count"].sum() == 2
+    assert bytes_of(after) == bytes_of(made(tmp_path / "b", Sft, gone=["maila", "r03"], calls=[*CALLS, *mails]))
+    less = made(tmp_path / "a", Sft, gone=["maila", "mailb", "mailc"], calls=[*CALLS, *mails], before=after)
+    assert less.scan("residue").collect()["count"].sum() == 0
