@@ -26,7 +26,7 @@ from flywheel.filters.behaviour import Behaviour
 from flywheel.kinds import Edit, Filter, Redaction, SetKind, Signal, Threshold
 from flywheel.labels import LABEL_COLUMNS, LABELS, FeedbackPolicy
 from flywheel.protection.policy import Policy
-from flywheel.quality import targets
+from flywheel.quality import looked_at, targets
 from flywheel.quality.declared import LEAKS, PARAPHRASES, judged_where_declared
 from flywheel.quality.guidelines import Guideline, repeated
 from flywheel.quality.loop import Loop
@@ -380,6 +380,7 @@ def _set_faults(wanted: SetKind, names: Sequence[str], axes: Sequence[str], numb
     if not wanted.export:
         yield f"export: names no format; expected at least one of {', '.join(fits)}."
     yield from unprovable(wanted)
+    yield from looked_at.faults(wanted)
     mine = [t.name for t in targets.set_targets(wanted)]
     for fault in _check_faults(wanted.check, mine):
         yield f"check{fault}"

@@ -5,7 +5,7 @@ against what everybody else said of the same call, folded into a label as the re
 part of the label they are compared with. Where nobody else said anything explicit, the example is looked at and not compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEFT_OUT = ("CONTRADICTED", "CONTRADICTED_PAIR", "OUTVOTED", "disliked", "no_approval")
 """Reasons that people's words alone give. What was left out for these is compared, too: an expert who contradicts a label often takes
 the row out of the set by it, and a set that holds only the rows agreed on would always agree."""
+OTHER_LABELS = ("detector", "stepwise")
+"""Kinds whose labels say something else of a reply than whether people find it good: these are looked at and never compared."""
 AGREES = pl.Schema({"id": pl.String(), "same": pl.Boolean()})
 VERDICTS = ("thumb", "rating", "edit", "correction")
 """Kinds of feedback that judge one reply."""
@@ -79,6 +81,12 @@ LOOKED: Mapping[str, Target] = {"least": HAVE_LOOKED, "share": ENOUGH, "agreemen
 """Key of [set.looked_at] -> the check it is the bound of."""
 
 
+def faults(wanted: "SetKind") -> Iterator[str]:
+    """What cannot be meant, beginning with the field it is about."""
+    if wanted.use in OTHER_LABELS and wanted.looked_at and wanted.looked_at.agreement is not None:
+        yield f"looked_at.agreement: no feedback says what the labels of a set of kind {wanted.use} do; leave it out."
+
+
 def measured(candidate: Snapshot) -> pl.DataFrame:
     """MEASURES of what assembling noted: `looked_at`, `looked_at_share`, `label_agreement` (0 of 0 where nothing was compared)."""
     told = candidate.notes.get("looked_at")
@@ -124,7 +132,7 @@ def looked_at(
     both = pairs.filter(pl.col("chosen").is_in(calls) & pl.col("rejected").is_in(calls))
     votes = both.join(said.select("feedback_id", "actor", "actor_kind"), on="feedback_id")
     every = pl.concat([examples.select("id", "parents"), _left_out(refused).select("id", "parents")])
-    of = _once(_about(every, spoken))
+    of = _once(_about(every.clear() if wanted.use in OTHER_LABELS else every, spoken))
     two = (pl.col("parents").list.len() == 2) & (wanted.use == "preference")
     calls_agree = _of_calls(judged.collect(), instead, policy, getattr(wanted, "scale", None))
     pairs_agree = _of_pairs(_kept(votes.collect(), instead, "chosen", "rejected"))

@@ -13,6 +13,7 @@ from flywheel.quality.looked_at import LOOKED, looked_at, measured
 from flywheel.recipe import parse_recipe
 from flywheel.records import CONVERSATIONS, FEEDBACK
 from flywheel.sets import REJECTED_EXAMPLES
+from flywheel.sets.detector import Detector
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
@@ -173,6 +174,19 @@ def test_an_example_of_several_calls_agrees_where_each_of_them_does(tmp_path):
     told = counted(tmp_path, *words, examples=[("r0", "r1"), ("r1", "r2"), ("r4", "r5")])
     assert (told["examples"], compared(told)) == (3, (2, 2, 1))
     assert (told["agreement"], round(told["low"], 4), round(told["high"], 4)) == (0.5, 0.0945, 0.9055)  # Wilson 1927
+
+
+def test_labels_that_say_something_else_are_not_compared(tmp_path):
+    words = [up(1), up(2, actor="e", by="expert")]
+    assert compared(counted(tmp_path / "a", *words)) == (1, 1, 1)
+    assert compared(counted(tmp_path / "b", *words, wanted=Detector(name="d"))) == (1, 0, 0)
+    text = ASKS.replace('"sft"', '"detector"').replace("trl", "huggingface") + "[set.looked_at]\n"
+    assert parse_recipe(text + "least = 1\n").sets[0].check["people_have_looked"] == Threshold(min=1)
+    with pytest.raises(
+        RecipeInvalid,
+        match=r"set.0.s.looked_at.agreement: no feedback says what the labels of a set of kind detector do",
+    ):
+        parse_recipe(text + "agreement = 0.9\n")
 
 
 def test_the_order_of_events_does_not_matter(tmp_path):
