@@ -25,7 +25,8 @@ def why(catalog: "Catalog", wanted: str) -> Fact:
     every set that holds it. Raises `UnknownRow` with the nearest ids.
     """
     kind, id, parents = named(catalog, wanted)
-    sets = _sets(catalog, kind, id)
+    made = _examples(catalog, kind, id, parents, "conversation")
+    sets = _sets(catalog, _examples(catalog, kind, id, [], "feedback") if kind == "feedback" else made)
     calls = _in(
         catalog,
         "SELECT id, digest, native_id, status, day::VARCHAR AS day, raw FROM conversations WHERE id IN",
@@ -42,7 +43,7 @@ def why(catalog: "Catalog", wanted: str) -> Fact:
         *_measured(catalog, parents),
         *_screened(catalog, calls),
         *_curated(catalog, parents),
-        *_assembled(catalog, kind, id, parents),
+        *_assembled(catalog, kind, id, parents, made),
         *[
             {
                 "stage": "export",
@@ -317,9 +318,9 @@ def _curated(catalog: "Catalog", parents: Sequence[str]) -> list[Fact]:
     return steps
 
 
-def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str]) -> list[Fact]:
-    """What each candidate did with the row."""
-    chosen = [e for e in _examples(catalog, kind, id, parents, "conversation") if e["head"]]
+def _assembled(catalog: "Catalog", kind: str, id: str, parents: Sequence[str], made: Sequence[Fact]) -> list[Fact]:
+    """What each candidate did with the row; `made`: the examples made of its conversations."""
+    chosen = [e for e in made if e["head"]]
     behind = _links(catalog, parents, "refused") if kind != "example" else {}
     no = [
         n | {"of": behind.get((n["set"], n["version"], n["id"]), n["id"])}
@@ -379,9 +380,8 @@ def _once(steps: list[Fact]) -> list[Fact]:
     return list(reversed(seen.values()))
 
 
-def _sets(catalog: "Catalog", kind: str, id: str) -> list[Fact]:
-    """Every set version, candidate or exported, that holds the row."""
-    held = _examples(catalog, kind, id, [id], "feedback" if kind == "feedback" else "conversation")
+def _sets(catalog: "Catalog", held: Sequence[Fact]) -> list[Fact]:
+    """Every set version, candidate or exported, that holds one of these examples."""
     lines = _in(
         catalog,
         "SELECT set, version, example_id, line, file FROM release_lines WHERE NOT contains(file, '/') AND example_id IN",
