@@ -41,18 +41,17 @@ class Earlier:
         """Ids of the examples of a part that the earlier version holds in the part of the same name, just as they are."""
         was = self.parts.get(part.name)
         now = part.scan().select(BESIDE)
-        if was is None:
+        other = was is None or was.tables["rows"].digest != part.tables["rows"].digest
+        if was is None or (other and file_digest(was.tables["rows"].path) != was.tables["rows"].digest):
             return now.select("id").clear().collect()["id"]
-        if was.tables["rows"].digest != part.tables["rows"].digest:
+        if other:
             now = now.join(was.scan().select(BESIDE), on=BESIDE, how="semi", nulls_equal=True)
         return now.select("id").collect()["id"]
 
 
 def rendering(formats: Mapping[str, Export]) -> str:
-    """Hash of everything but the example that decides what its line is."""
-    told = {
-        use: [form.step().model_dump(mode="json"), limits(use).model_dump(mode="json")] for use, form in formats.items()
-    }
+    """Hash of everything but the example that decides what its line is, and in which file: the first format stands at the top."""
+    told = [[form.step().model_dump(mode="json"), limits(use).model_dump(mode="json")] for use, form in formats.items()]
     return short_hash(ENGINE, canonical(told))
 
 

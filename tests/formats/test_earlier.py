@@ -134,6 +134,24 @@ def test_a_release_that_is_damaged_is_not_used(tmp_path, rendered, file):
     assert bytes_of(after) == bytes_of(released(tmp_path / "b", WANTED[0], reuse=False))
 
 
+def test_formats_in_another_order_lie_in_other_files(tmp_path, rendered):
+    """The first format lies at the top of the folder: its files are no longer where those of the earlier release were."""
+    released(tmp_path / "a", Sft(name="s", export=("openai", "trl")))
+    turned = Sft(name="s", export=("trl", "openai"))
+    assert bytes_of(released(tmp_path / "a", turned)) == bytes_of(released(tmp_path / "b", turned, reuse=False))
+
+
+def test_an_earlier_version_that_is_damaged_is_not_used(tmp_path, rendered):
+    before = released(tmp_path / "a", WANTED[0], gone=["r00"])
+    path = Store(tmp_path / "a" / "snapshots").find("s", before.version).parts[0].tables["rows"].path
+    data = path.read_bytes()
+    path.write_bytes(data[:8] + bytes(400) + data[408:])
+    rendered.clear()
+    after = released(tmp_path / "a", WANTED[0])
+    assert len(rendered) == sum(after.files.values()) + sum(after.refused.values())
+    assert bytes_of(after) == bytes_of(released(tmp_path / "b", WANTED[0], reuse=False))
+
+
 def test_another_engine_other_limits_and_another_version_of_a_format_render_everything_again(
     tmp_path, rendered, monkeypatch
 ):
