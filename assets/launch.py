@@ -204,19 +204,15 @@ def up(home: Home, port: int = 3000, progress: Progress | None = None, read_only
     home.recipe()
     refuse_port(port)
     with (
-        nullcontext() if read_only else alone(home),
+        nullcontext() if read_only else alone(home, port),
         tempfile.TemporaryDirectory(prefix="flywheel-") as folder,
-        Services(home, Path(folder), read_only) as services,
+        Services(home, Path(folder)) as services,
     ):
-        if not read_only:
-            settle(home)
-        services.start(port)
+        services.start(port, read_only)
         if progress:
             looking = "   for looking only" if read_only else ""
             progress(f"Dagster's UI: http://127.0.0.1:{port}{looking}   home: {home.path}   (Ctrl-C ends it)")
         services.watch()
-    if not read_only:
-        settle(home)
     return 0
 
 
@@ -240,8 +236,9 @@ def refuse_port(port: int) -> None:
 
 
 @contextmanager
-def alone(home: Home) -> Iterator[None]:
-    """Let one UI serve a home: two daemons would each start the runs that files in the inbox ask for."""
+def alone(home: Home, port: int) -> Iterator[None]:
+    """Let one UI start runs in a home: two daemons would each start those that files in the inbox ask for. What runs left that
+    died is settled before and after."""
     with (home.path / ".up").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,7 +247,12 @@ def alone(home: Home) -> Iterator[None]:
             raise HomeBusy(
                 f"the UI of {home.path} is up already: {file.read().strip() or 'another process serves it'}. Open that, or end it first."
             ) from None
+        file.truncate(0)
+        file.write(f"http://127.0.0.1:{port} (process {os.getpid()})")
+        file.flush()
+        settle(home)
         yield
+        settle(home)
 
 
 class Services:
@@ -259,10 +261,9 @@ class Services:
     One code server for both: each would else start its own, and the daemon a new one every minute.
     """
 
-    def __init__(self, home: Home, folder: Path, read_only: bool = False) -> None:
+    def __init__(self, home: Home, folder: Path) -> None:
         self.home = home
         self.folder = folder
-        self.read_only = read_only
         self.socket = str(folder / "code.sock")
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.handlers: dict[int, Any] = {}
@@ -289,7 +290,7 @@ class Services:
                 signal.signal(number, handler)
         return kind is not None and issubclass(kind, KeyboardInterrupt)
 
-    def start(self, port: int) -> None:
+    def start(self, port: int, read_only: bool = False) -> None:
         """Start them, and return when the UI answers."""
         root = str(Path(__file__).resolve().parent.parent)
         code = ["-s", self.socket, "-m", "assets.definitions", "-d", root, "--location-name", LOCATION]
@@ -298,16 +299,12 @@ class Services:
         location = {"grpc_server": {"socket": self.socket, "location_name": LOCATION}}
         workspace = self.folder / "workspace.yaml"
         workspace.write_text(json.dumps({"load_from": [location]}))  # JSON is YAML
-        if not self.read_only:
+        if not read_only:
             self.run("daemon", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error")
         quiet = ["--log-level", "error", "--dagster-log-level", "error", "--suppress-warnings"]
         where = ["-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
-        self.run("webserver", "assets.webserver", *where, *quiet, *(["--read-only"] if self.read_only else []))
+        self.run("webserver", "assets.webserver", *where, *quiet, *(["--read-only"] if read_only else []))
         self.until(lambda: listens(port))
-        if self.read_only:
-            return
-        with (self.home.path / ".up").open("w") as file:
-            file.write(f"http://127.0.0.1:{port} (process {os.getpid()})")
 
     def run(self, name: str, module: str, *arguments: str) -> None:
         """Start one process, in a group of its own: a Ctrl-C of the terminal reaches this process only, which ends the others."""

@@ -121,13 +121,29 @@ def test_a_port_in_use_is_told_with_another() -> None:
 
 
 def test_one_ui_serves_a_home(home: Home) -> None:
-    with alone(home):
-        (home.path / ".up").write_text("http://127.0.0.1:3000 (process 1)")
-        with pytest.raises(HomeBusy) as refused, alone(home):
-            pass
-    assert f"the UI of {home.path} is up already: http://127.0.0.1:3000 (process 1)." in str(refused.value)
-    with alone(home):
-        pass  # free again
+    with alone(home, 3000), pytest.raises(HomeBusy) as refused, alone(home, 3001):
+        pass
+    assert f"the UI of {home.path} is up already: http://127.0.0.1:3000 (process {os.getpid()})." in str(refused.value)
+    with alone(home, 3001):
+        assert (home.path / ".up").read_text() == f"http://127.0.0.1:3001 (process {os.getpid()})"
+
+
+def test_runs_that_died_are_settled_before_a_ui_and_after_it(home: Home) -> None:
+    job = dg.GraphDefinition(name="build").to_job()
+
+    def dead() -> str:
+        with launch.instance_of(home) as instance:
+            return instance.create_run_for_job(job, status=STATUS.STARTED).run_id
+
+    def failed(run_id: str) -> bool:
+        with launch.instance_of(home) as instance:
+            return instance.get_run_by_id(run_id).status == STATUS.FAILURE  # type: ignore[union-attr]
+
+    before = dead()
+    with alone(home, 3000):
+        assert failed(before)
+        after = dead()
+    assert failed(after)
 
 
 def sleeping(pid: int) -> bool:
@@ -226,7 +242,11 @@ def test_a_read_only_ui_shows_the_graph_and_refuses_every_change(tmp_path: Path)
     port = free_port()
     command = [sys.executable, "-m", "flywheel", "up", "--read-only", "--home", str(home.path), "--port", str(port)]
     root = Path(__file__).resolve().parents[2]
-    with said.open("w") as log, subprocess.Popen(command, cwd=root, stdout=log, stderr=log) as process, alone(home):
+    with (
+        said.open("w") as log,
+        subprocess.Popen(command, cwd=root, stdout=log, stderr=log) as process,
+        alone(home, 3000),
+    ):
         try:  # `alone`: the UI of the same home may be up beside it
             until = time.monotonic() + 120
             while "for looking only" not in said.read_text() and process.poll() is None and time.monotonic() < until:
