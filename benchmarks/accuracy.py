@@ -275,7 +275,9 @@ def malformed(files: Snapshot, planted: Sequence[dict[str, Any]]) -> Iterator[Sc
     """Lines made unreadable, per file."""
     names = whole_files(files).select("file", "name")
     bad = files.scan("quarantine").join(names, on="file").group_by("name").len().collect()
-    found, truth = Counter(dict(bad.rows())), Counter(Path(p["file"]).name for p in planted)
+    found, truth = Counter(), Counter(Path(p["file"]).name for p in planted)
+    for name, lines in bad.iter_rows():
+        found[Path(name).name] += lines
     both = sum((found & truth).values())
     yield Score("malformed lines", sum(truth.values()), both, sum(found.values()), both, "quarantine, counted per file")
 

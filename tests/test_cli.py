@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import polars as pl
 import pytest
 
 from flywheel.__main__ import cli, run
+from flywheel.commands.ingest import name_of
 from flywheel.home import Home
 from tests.pools import snapshot
 
@@ -231,8 +233,38 @@ def test_ingest_counts_every_line(home, logs, capsys):
         "repeated": 1,
     }
     assert answer["by_reason"] == {"not_json": 1}
-    assert [f["name"] for f in answer["files"]] == ["a.jsonl", "b.jsonl.gz"]
+    assert [f["name"] for f in answer["files"]] == ["logs/a.jsonl", "logs/deep/b.jsonl.gz"]
     assert answer["read"] == answer["accepted"] + answer["quarantined"] + answer["repeated"]
+
+
+@pytest.mark.parametrize(
+    ("given", "file", "name"),
+    [
+        ("logs", "logs/deep/b.jsonl", "logs/deep/b.jsonl"),
+        ("logs/a.jsonl", "logs/a.jsonl", "logs/a.jsonl"),
+        ("a.jsonl", "a.jsonl", "a.jsonl"),
+        (".", "logs/a.jsonl", "logs/a.jsonl"),
+        ("../logs", "../logs/a.jsonl", "../logs/a.jsonl"),
+        ("/data/logs", "/data/logs/a.jsonl", "logs/a.jsonl"),
+        ("/data/logs/a.jsonl", "/data/logs/a.jsonl", "a.jsonl"),
+    ],
+)
+def test_a_file_is_called_as_it_was_given(given, file, name):
+    assert name_of(Path(file), Path(given)) == name
+
+
+def test_two_folders_may_hold_files_of_one_name(home, tmp_path, capsys):
+    for folder, line in (("logs", call(1)), ("more", call(2))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jsonl").write_bytes(log(line))
+    code, answer = said(capsys, "ingest", tmp_path / "logs", tmp_path / "more", "--home", home.path)
+    assert (code, [f["name"] for f in answer["files"]]) == (0, ["logs/a.jsonl", "more/a.jsonl"])
+    for file, id in (("logs/a.jsonl", 1), ("more/a.jsonl", 2)):
+        code, story = said(capsys, "why", f"{file}:1", "--home", home.path)
+        assert (code, story["id"]) == (0, f"openai_chat:{call(id)['id']}")
+    code, answer = said(capsys, "why", "a.jsonl:1", "--home", home.path)
+    assert code != 0
+    assert "name one: logs/a.jsonl, more/a.jsonl" in answer["error"]
 
 
 def test_the_same_file_again_adds_nothing(home, logs, capsys):
@@ -371,7 +403,7 @@ def test_demo_does_not_mix_the_sample_with_your_logs(home, logs, capsys):
     capsys.readouterr()
     code, answer = said(capsys, "demo", "--home", home.path)
     assert code == 2
-    assert "holds logs of your own (a.jsonl and others); the sample would be mixed with them" in answer["error"]
+    assert "holds logs of your own (logs/a.jsonl and others); the sample would be mixed with them" in answer["error"]
 
 
 # --- as a process

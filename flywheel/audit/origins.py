@@ -71,9 +71,9 @@ def _file(catalog: "Catalog", value: str) -> Origin:
 def files_named(catalog: "Catalog", value: str) -> list[str]:
     """Digests of the raw files of this name, path or digest. Raises `UnknownRow` with the nearest name."""
     files = catalog.raw_files.values()
-    found = sorted(f.digest for f in files if is_called(f, value))
+    found = sorted(f.digest for f in called(files, value))
     if not found:
-        names = sorted({f.name for f in files})
+        names = sorted({name for f in files for name in (f.name, f.last_name)})
         raise UnknownRow(
             f'no raw file is called "{value[:200]}".{nearest(value, names)} Give a name or the start of a digest; '
             "flywheel quarantine and SELECT name, file FROM files list them."
@@ -81,9 +81,17 @@ def files_named(catalog: "Catalog", value: str) -> list[str]:
     return found
 
 
-def is_called(file: RawFile, value: str) -> bool:
-    """Whether this is a raw file's name, its path, or the start of its digest."""
-    return value in (file.name, str(file.path)) or (len(value) >= 8 and file.digest.startswith(value.lower()))
+def called(files: Iterable[RawFile], value: str) -> list[RawFile]:
+    """The raw files of this name, this path or the start of this digest; else those of a name that ends so. Raises `UnknownRow`
+    where several names do."""
+    received = list(files)
+    digest = value.lower() if len(value) >= 8 else None
+    if found := [f for f in received if value in (f.name, str(f.path)) or (digest and f.digest.startswith(digest))]:
+        return found
+    found = [f for f in received if f.last_name == value]
+    if len(names := sorted({f.name for f in found})) > 1:
+        raise UnknownRow(f'{len(names)} raw files are called "{value[:200]}"; name one: {", ".join(names[:8])}.')
+    return found
 
 
 def _line(catalog: "Catalog", value: str) -> Origin:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flywheel.audit.origins import BY, is_called
+from flywheel.audit.origins import BY, called
 from flywheel.errors import UnknownRow, nearest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def at_place(catalog: "Catalog", wanted: str) -> str | None:
         there = f" Exported are: {', '.join(known[:SHOWN])}{', …' if len(known) > SHOWN else ''}." if known else ""
         raise UnknownRow(
             f'no file of an export that holds examples, and no raw file, is called "{file[:200]}".'
-            f"{nearest(file, [*known, *(f.name for f in catalog.raw_files.values())])}{there}"
+            f"{nearest(file, [*known, *(n for f in catalog.raw_files.values() for n in (f.name, f.last_name))])}{there}"
         )
     return None
 
@@ -76,12 +76,10 @@ def _example(catalog: "Catalog", held: dict[str, Any], number: int) -> str:
 
 def _raw(catalog: "Catalog", file: str, paths: set[str]) -> str | None:
     """A raw file as `origins` takes it: its name or digest as given, or its digest where a path of it was given."""
-    for f in catalog.raw_files.values():
-        if is_called(f, file):
-            return file
-        if os.path.realpath(f.path) in paths:
-            return f.digest
-    return None
+    files = catalog.raw_files.values()
+    if called(files, file):
+        return file
+    return next((f.digest for f in files if os.path.realpath(f.path) in paths), None)
 
 
 def _read(catalog: "Catalog", line: str, wanted: str) -> str:

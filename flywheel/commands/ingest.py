@@ -52,7 +52,7 @@ def take_in(home: Home, paths: Sequence[Path]) -> tuple[dict[str, Any], list[str
                 try:
                     if file.is_file():
                         refuse_no_log(file)
-                    taken.append((file, *home.raw.keep(file)))
+                    taken.append((file, *home.raw.keep(file, name_of(file, path))))
                 except RawUnreadable as e:
                     faults.append(str(e))
         say(f"sorting {len(taken)} file{'s' if len(taken) != 1 else ''} into conversations and feedback")
@@ -103,6 +103,12 @@ def log_files(path: Path) -> tuple[list[Path], list[str]]:
     if not found:
         return [], [f"the folder {path} holds no log file; expected names that end with {', '.join(KINDS)}."]
     return found, []
+
+
+def name_of(file: Path, given: Path) -> str:
+    """What a file is called: its path as it was given, or below the folder that was. Of an absolute path only the end is told."""
+    told = Path(given.name) if given.is_absolute() else given
+    return (told / file.relative_to(given)).as_posix()
 
 
 def is_one_document(path: Path) -> bool:

@@ -8,6 +8,7 @@ list; then the sets are built anew; `finish` removes every copy, looks at every 
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,18 @@ def _blank_inbox(home: Home, file: RawFile, leave: bool) -> None:
         dropped = Dropped(home.inbox / name, name, int(size), int(changed))
         if not leave:
             dropped.path.unlink(missing_ok=True)
+            _without_empty(dropped.path.parent, home.inbox)
             remember(home, {}, but=[mark])
         elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
             remember(home, {put_back(dropped, file): file.digest})
+
+
+def _without_empty(folder: Path, inbox: Path) -> None:
+    """Remove the folders that have become empty; those at the top of the inbox stay."""
+    with suppress(OSError):  # not empty
+        while folder.parent.is_relative_to(inbox) and folder.parent != inbox:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:

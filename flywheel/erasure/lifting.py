@@ -20,7 +20,7 @@ from flywheel.errors import ErasureUnfinished, RawUnsettled, UnknownRow, nearest
 from flywheel.home import Home
 from flywheel.logs.blank import bring_back
 from flywheel.logs.inbox import let_in
-from flywheel.logs.raw import RawFile, safe_name
+from flywheel.logs.raw import RawFile, safe_path
 
 
 def would_lift(home: Home, id: str) -> dict[str, Any]:
@@ -133,14 +133,14 @@ def brought_back(home: Home, file: RawFile, whole: Path, name: str) -> RawFile:
     known = read(home.raw.root)
     if not known.free:
         return file
-    safe, secret = safe_name(name), home.secret
+    safe, secret = safe_path(name), home.secret
     renamed = (
         safe != file.name == stand_in(safe)
         and named_after(name, known.free, secret)
         and not named_after(name, known.digests, secret)
     )
     called = safe if renamed else file.name
-    given = whole.with_name(called)
+    given = whole.with_name(called.rpartition("/")[2])
     whole.rename(given)
     received = RawFile(file.digest, called, given.stat().st_size, file.arrival, given)
     meant, free = bearing(secret, home.raw, received, known.digests, known.free)

@@ -12,7 +12,7 @@ from flywheel.erasure.needles import SHORTEST, Needles, pieces
 from flywheel.erasure.suppression import LINES, lines_meant, meant
 from flywheel.errors import UnknownRow
 from flywheel.logs.identities import pseudonym
-from flywheel.logs.raw import BrokenOff, RawFile, lines, safe_name
+from flywheel.logs.raw import BrokenOff, RawFile, lines, safe_name, safe_path
 from flywheel.recipe import Recipe
 from flywheel.signals.person import Person
 from flywheel.sources import SOURCES
@@ -82,8 +82,8 @@ def find(request: Request, files: Snapshot, raw: Iterable[RawFile], recipe: Reci
 
 
 def bears(file_name: str, name: str) -> bool:
-    """Whether a file is named after somebody, as file names are kept."""
-    told = re.escape(safe_name(name))
+    """Whether a file, or a folder that it lay in, is named after somebody, as names are kept."""
+    told = f"(?:{re.escape(safe_name(name))}|{re.escape(safe_path(name))})"
     return len(name) >= SHORTEST and re.search(f"(?<![A-Za-z0-9]){told}(?![A-Za-z0-9])", file_name) is not None
 
 
@@ -146,7 +146,7 @@ def _lines_of_file(value: str, files: Iterable[RawFile]) -> frozenset[str]:
     """Digests of the lines of the raw files with this name, or whose digest begins so."""
     found: set[str] = set()
     for file in files:
-        if file.name == value or (len(value) >= 8 and file.digest.startswith(value)):
+        if value in (file.name, file.last_name) or (len(value) >= 8 and file.digest.startswith(value)):
             try:
                 found |= {
                     hashlib.sha256(line.data).hexdigest()

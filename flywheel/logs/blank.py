@@ -42,7 +42,7 @@ def _replaced(file: RawFile, source: Path, numbers: frozenset[int], name: str) -
     notes = file.path.parent / "arrival.json"
     facts = json.loads(notes.read_bytes())
     erasures = 1 + facts.get("erasures", 0)
-    path = file.path.with_name(f"{erasures}-{name}")
+    path = file.path.with_name(f"{erasures}-{name.rpartition('/')[2]}")
     whole = source != file.path and not numbers
     if whole:
         os.replace(source, path)

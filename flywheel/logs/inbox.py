@@ -79,7 +79,7 @@ def take(home: Home) -> list[RawFile]:
     new, marks = [], taken(home)
     for dropped in waiting(home)[0]:
         try:
-            file, is_new = home.raw.keep(dropped.path)
+            file, is_new = home.raw.keep(dropped.path, dropped.name)
         except RawUnsettled:
             continue
         except RawUnreadable as e:

@@ -1,8 +1,8 @@
 """Raw files, kept by content and never changed but by erasure, and the lines in them.
 
-HOME/raw/<sha256>/<name>       the bytes as received, read-only
-HOME/raw/<sha256>/<n>-<name>   the same after n erasures or liftings: the lines forgotten are blank, every other byte is where it was
-HOME/raw/<sha256>/arrival.json its name, size and place in the order of arrival; after an erasure also `stored`, the name of
+HOME/raw/<sha256>/<file>       the bytes as received, read-only, under the last part of the name
+HOME/raw/<sha256>/<n>-<file>   the same after n erasures or liftings: the lines forgotten are blank, every other byte is where it was
+HOME/raw/<sha256>/arrival.json its name (a path such as logs/a.jsonl), size and place in the order of arrival; after an erasure also `stored`, the name of
                                its present bytes, their digest as `now`, and `forgotten`, the numbers of the lines
 HOME/raw/<sha256>/pieces.json  of a large plain file: the runs of whole lines in which it is read, each with its digest
 """
@@ -31,6 +31,7 @@ from flywheel.storage.snapshots import file_digest, replace_synced, sync, write_
 PIECES = "pieces.json"
 KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".json.gz", ".json", ".parquet", ".gz", ".zst")
 BLOCK = 1 << 22
+LONGEST_NAME = 240
 
 
 class Line(NamedTuple):
@@ -48,6 +49,7 @@ class RawFile:
     digest: str
     """SHA-256 of the bytes received: what lineage calls the file, whatever is forgotten of it later."""
     name: str
+    """Where it lay in what was given, such as logs/a.jsonl; a file of an older flywheel has only the last part."""
     size: int
     arrival: int
     path: Path
@@ -55,6 +57,11 @@ class RawFile:
     """SHA-256 of the bytes there are, where lines were forgotten; else empty."""
     forgotten: frozenset[int] = frozenset()
     """Numbers of the lines that were forgotten: they are blank, and no rows."""
+
+    @property
+    def last_name(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition("/")[2]
 
     @property
     def bytes_digest(self) -> str:
@@ -82,10 +89,11 @@ class RawStore:
         facts = self.root / digest / "arrival.json"
         return received(facts) if facts.exists() else None
 
-    def keep(self, source: Path) -> tuple[RawFile, bool]:
+    def keep(self, source: Path, name: str | None = None) -> tuple[RawFile, bool]:
         """Copy a file in by content. Returns it and whether it was new. The original is only read.
 
-        A file that is there, with lines that were forgotten, counts as new when some of these may be there again.
+        `name`: where it lay in what was given; else the last part of its path. A file that is there keeps the name it has; with
+        lines that were forgotten, it counts as new when some of these may be there again.
 
         Raises `RawUnreadable` when it cannot be opened, or when its compression is broken from the first byte.
         """
@@ -97,11 +105,13 @@ class RawStore:
         staged = self.root / f".staged-{uuid.uuid4().hex}"
         staged.mkdir()
         try:
-            name = safe_name(source.name)
+            told = source.name if name is None else name
+            called = safe_path(told)
+            here = staged / called.rpartition("/")[2]
             total, size, cutter = hashlib.sha256(), 0, Cutter()
             large = is_plain(source) and source.exists() and source.stat().st_size > pieces.PIECE
             try:
-                with source.open("rb") as src, (staged / name).open("wb") as dst:
+                with source.open("rb") as src, here.open("wb") as dst:
                     before = os.fstat(src.fileno())
                     while block := src.read(BLOCK):
                         total.update(block)
@@ -126,19 +136,19 @@ class RawStore:
                 ) from None
             digest = total.hexdigest()
             if known := self.find(digest):
-                now = self.lifted(known, staged / name, source.name) if self.lifted and known.now else known
+                now = self.lifted(known, here, told[-LONGEST_NAME:]) if self.lifted and known.now else known
                 return now, now != known
-            probe(staged / name, source)
+            probe(here, source)
             if len(cut := cutter.pieces()) > 1:
                 write_synced(staged / PIECES, orjson.dumps([*map(tuple, cut)]))
             arrival = 1 + max((f.arrival for f in self.files()), default=0)
-            (staged / name).chmod(0o444)
+            here.chmod(0o444)
             write_synced(
                 staged / "arrival.json",
-                orjson.dumps({"digest": digest, "name": name, "size": size, "arrival": arrival}),
+                orjson.dumps({"digest": digest, "name": called, "size": size, "arrival": arrival}),
             )
             if self.sift:
-                self.sift(self, RawFile(digest, name, size, arrival, staged / name))
+                self.sift(self, RawFile(digest, called, size, arrival, here))
             try:
                 staged.rename(self.root / digest)
             except OSError:
@@ -235,7 +245,7 @@ def _changed(file: RawFile) -> RawChanged:
 def received(facts: Path) -> RawFile:
     """The raw file that an arrival.json speaks of."""
     f = json.loads(facts.read_bytes())
-    path = facts.parent / f.get("stored", f["name"])
+    path = facts.parent / f.get("stored", f["name"].rpartition("/")[2])
     return RawFile(
         f["digest"], f["name"], f["size"], f["arrival"], path, f.get("now", ""), frozenset(f.get("forgotten", ()))
     )
@@ -248,6 +258,14 @@ def safe_name(name: str) -> str:
     """
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-120:].lstrip(".") or "file"
     return f"_{safe}" if safe in ("arrival.json", PIECES) else safe
+
+
+def safe_path(path: str) -> str:
+    """A path of safe names: relative, without `.` and `..`, and of at most 240 characters, of which the last names are kept."""
+    names = [safe_name(part) for part in path.split("/") if part not in ("", ".", "..")] or ["file"]
+    while len("/".join(names)) > LONGEST_NAME:
+        names = names[1:]
+    return "/".join(names)
 
 
 def probe(path: Path, source: Path) -> None:

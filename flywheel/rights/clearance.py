@@ -124,9 +124,14 @@ def _is_of(source: RegisteredSource, names: pl.DataFrame) -> pl.Expr:
     """Whether a row is of a registered source: all it says of its rows must hold."""
     said = [source.where.holds()] if source.where else []
     if source.files:
-        hits = [file for file, name in names.iter_rows() if any(fnmatchcase(name, pattern) for pattern in source.files)]
+        hits = [file for file, name in names.iter_rows() if any(_fits(name, pattern) for pattern in source.files)]
         said.append(pl.col("raw").list.eval(pl.element().struct.field("file").is_in(hits)).list.any())
     return pl.all_horizontal(said)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a file is called so: all of its name where the pattern has a slash, else the last part."""
+    return fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], pattern)
 
 
 def _licences(known: pl.DataFrame, registry: Registry) -> Iterator[tuple[object, ...]]:

@@ -43,7 +43,8 @@ class RegisteredSource(BaseModel, frozen=True, extra="forbid"):
     restricts: tuple[Restriction, ...] | None = None
     """What the licence restricts, where the list of well-known ones does not say it, or a contract says otherwise."""
     files: tuple[str, ...] = ()
-    """Names of ingested files, with * and ?; a row belongs to it where one of its lines is of such a file."""
+    """Names of ingested files, with * and ?; one without a slash is the last part of a name. A row belongs to it where one of its
+    lines is of such a file."""
     where: Condition | None = None
     """A condition on columns of the conversation that its rows meet."""
     made_from: tuple[str, ...] = ()

@@ -173,10 +173,10 @@ def _lay(files: Iterable[RawFile], wanted: pl.DataFrame, raw: RawStore, aside: P
         here = wanted.filter(pl.col("file") == file.digest)
         if here.is_empty():
             continue
-        staged = aside / f"{file.name.partition('.')[0] or 'file'}.jsonl"
+        staged = aside / f"{file.last_name.partition('.')[0] or 'file'}.jsonl"
         with staged.open("wb") as out:
             out.writelines(line + b"\n" for line in _bytes(file, here))
-        raw.keep(staged)
+        raw.keep(staged, f"{file.name.rpartition('/')[0]}/{staged.name}")
         staged.unlink()
 
 

@@ -31,7 +31,7 @@ def test_row_117_the_launchpad_asks_for_an_id_and_writes_a_report(built: Home) -
     told = shown(done)
     text = Path(str(told["path"])).read_text()
     assert text.startswith("# Lineage of `openai_chat:req_4`")
-    assert "line 5 of first.jsonl" in text
+    assert "line 5 of logs/first.jsonl" in text
     assert str(told["path"]).startswith(str(built.path / "audits"))
     assert (told["raw_lines"], told["unchanged"]) == (2, 2)
     assert "How to check this" not in str(told["report"])

@@ -38,7 +38,7 @@ def test_row_117_a_user_is_found_in_every_version_of_every_set(built):
     found = traced(built, "user", "u3")
     assert found["value"] == pseudonym("u3", built.secret)
     lines = sorted((x["name"], x["line"], x["kept_id"]) for x in found["lines"])
-    assert [x[:2] for x in lines] == [("again.jsonl", 1), ("again.jsonl", 2), ("first.jsonl", 4)]
+    assert [x[:2] for x in lines] == [("logs/again.jsonl", 1), ("logs/again.jsonl", 2), ("logs/first.jsonl", 4)]
     assert [x[2] for x in lines].count("openai_chat:req_3") == 1, "of the line logged twice, one is set aside"
     assert {c["id"] for c in found["calls"]} == {"openai_chat:req_3", "openai_chat:req_30"}
     answers = [s for s in found["sets"] if s["set"] == "answers"]
@@ -139,7 +139,12 @@ def test_one_person_under_two_names(tmp_path):
         ("model", "x", r"There are: m\."),
         ("file", "firts.jsonl", r'no raw file is called "firts.jsonl"\. Did you mean "first.jsonl"\?'),
         ("line", "first.jsonl", "is no line; expected FILE:N"),
-        ("line", "first.jsonl:999", "there is no such line"),
+        ("line", "logs/first.jsonl:999", "there is no such line"),
+        (
+            "line",
+            "first.jsonl:1",
+            '2 raw files are called "first.jsonl"; name one: feedback/first.jsonl, logs/first.jsonl',
+        ),
         ("operator", "redact_emial", "took part in anything"),
         ("operator", "sft@9", r"Versions that did: sft@1\."),
         ("nothing", "x", 'nothing can be traced by "nothing"'),

@@ -40,6 +40,22 @@ def test_what_is_no_place_is_left_to_the_ids(home, wanted):
         assert at_place(catalog, wanted) is None
 
 
+def test_a_raw_file_is_named_in_full_or_by_a_last_part_that_is_its_own(home):
+    for name, text in (("logs/x.jsonl", b"{}\n"), ("feedback/x.jsonl", b"[]\n"), ("logs/y.jsonl", b"\n")):
+        (home.path / "x").write_bytes(text)
+        home.raw.keep(home.path / "x", name)
+    with Catalog.open(home) as catalog:
+        for place in ("logs/x.jsonl:9", "feedback/x.jsonl:9", "logs/y.jsonl:9", "y.jsonl:9"):
+            with pytest.raises(UnknownRow, match="there is no such line"):
+                at_place(catalog, place)
+        with pytest.raises(
+            UnknownRow, match=r'2 raw files are called "x\.jsonl"; name one: feedback/x\.jsonl, logs/x\.jsonl'
+        ):
+            at_place(catalog, "x.jsonl:1")
+        with pytest.raises(UnknownRow, match=r'Did you mean "y\.jsonl"'):
+            at_place(catalog, "yy.jsonl:1")
+
+
 def test_a_line_in_quarantine_says_so(home):
     with Catalog.open(home) as catalog, pytest.raises(UnknownRow, match="it is in quarantine"):
         at_place(catalog, "log.jsonl:3")

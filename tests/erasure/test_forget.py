@@ -57,10 +57,11 @@ def home_in_use(path: Path) -> Home:
     (home.inbox / "logs" / "packed.jsonl.gz").write_bytes(
         gzip.compress("".join(json.dumps(line) + "\n" for line in packed).encode(), mtime=0)
     )
-    (home.inbox / "logs" / "broken-subject-7.jsonl").write_text(
+    (home.inbox / "logs" / "subject-7").mkdir()
+    (home.inbox / "logs" / "subject-7" / "broken-subject-7.jsonl").write_text(
         json.dumps(call(46)) + "\n" + '{"user_id": "subject-7", "request": {"messages": \n' + "not theirs\n"
     )
-    for file in (home.inbox / "logs").iterdir():
+    for file in (home.inbox / "logs").rglob("*"):
         drop_old(file)
     assert run(["build", "--home", str(path)]) == 0
     (home.path / "cache").mkdir()
@@ -124,13 +125,13 @@ def said(*arguments):
 
 
 def traces(home: Path) -> dict[str, list[str]]:
-    """Every file that holds something of them, unpacked by other means than the product's, and what."""
+    """Every file that holds something of them, unpacked by other means than the product's, or is named so, and what; folders, too."""
     secret = bytes.fromhex((home / "pseudonym.key").read_text().strip())
     wanted = [*SECRETS, *(pseudonym(u, secret) for u in SECRETS[:2])]
     wanted += [json.dumps(w)[1:-1] for w in wanted]
     found = {}
-    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
-        data = path.read_bytes() + unpacked(path)
+    for path in sorted(p for p in home.rglob("*") if not p.is_symlink()):
+        data = path.name.encode() + (path.read_bytes() + unpacked(path) if path.is_file() else b"")
         if hit := [w for w in wanted if w.encode() in data]:
             found[str(path.relative_to(home))] = hit
     return found

@@ -126,9 +126,17 @@ def test_a_short_name_is_not_looked_for_in_texts(home):
         ("subject-7.jsonl", True),
         ("export_of_subject-7_2026.jsonl", True),
         ("subject-77.jsonl", False),
+        ("logs/subject-7/a.jsonl", True),
+        ("subject-77/a.jsonl", False),
         ("a.jsonl", False),
     ],
 )
 def test_a_file_named_after_somebody(file, named):
     assert bears(file, "subject-7") is named
     assert not bears("7.jsonl", "7")
+
+
+@pytest.mark.parametrize("file", ["logs/team/mary/a.jsonl", "logs/team_mary.jsonl"])
+def test_an_id_with_a_slash_may_be_two_folders(file):
+    assert bears(file, "team/mary")
+    assert not bears(file, "team/mar")

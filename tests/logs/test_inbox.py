@@ -64,7 +64,7 @@ def test_a_link_is_not_followed(home: Home, tmp_path: Path) -> None:
 
 def test_a_file_is_taken_once_and_left_where_it_is(home: Home) -> None:
     path = drop(home, "logs/a.jsonl", LINE)
-    assert [f.name for f in take(home)] == ["a.jsonl"]
+    assert [f.name for f in take(home)] == ["logs/a.jsonl"]
     assert path.read_bytes() == LINE
     assert names(home) == ([], [])
     assert take(home) == []
@@ -78,6 +78,20 @@ def test_the_same_content_again_is_not_a_new_file(home: Home) -> None:
     assert len(set(taken(home).values())) == 1
 
 
+def test_files_of_one_name_in_two_folders_keep_their_folder(home: Home) -> None:
+    drop(home, "logs/2026/a.jsonl", LINE)
+    drop(home, "feedback/a.jsonl", LINE * 2)
+    assert [f.name for f in take(home)] == ["feedback/a.jsonl", "logs/2026/a.jsonl"]
+
+
+def test_a_file_taken_by_an_older_flywheel_keeps_the_name_it_had(home: Home) -> None:
+    path = drop(home, "logs/a.jsonl", LINE)
+    old, _ = home.raw.keep(path)
+    assert old.name == "a.jsonl"
+    assert take(home) == []
+    assert home.raw.files() == [old]
+
+
 def test_a_file_that_grew_is_taken_again(home: Home) -> None:
     drop(home, "logs/a.jsonl", LINE)
     take(home)
@@ -88,7 +102,7 @@ def test_a_file_that_grew_is_taken_again(home: Home) -> None:
 def test_an_unreadable_file_is_remembered_and_the_others_go_on(home: Home) -> None:
     drop(home, "logs/a.parquet", b"PAR1 this is no parquet PAR1")
     drop(home, "logs/b.jsonl", LINE)
-    assert [f.name for f in take(home)] == ["b.jsonl"]
+    assert [f.name for f in take(home)] == ["logs/b.jsonl"]
     assert next(v for k, v in taken(home).items() if k.startswith("logs/a.parquet")).startswith("unreadable: ")
     assert names(home) == ([], [])
     (told,) = refused(home)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flywheel.errors import RawChanged, RawUnreadable
 from flywheel.logs import pieces
 from flywheel.logs import raw as raw_module
-from flywheel.logs.raw import BrokenOff, RawStore, lines, refuse_no_log, safe_name
+from flywheel.logs.raw import BrokenOff, RawStore, lines, refuse_no_log, safe_name, safe_path
 
 PACK = {".jsonl": bytes, ".jsonl.gz": gzip.compress, ".jsonl.zst": zstandard.ZstdCompressor().compress}
 
@@ -103,6 +103,42 @@ def test_a_file_without_a_json_object_is_no_log(tmp_path, name, data, says):
     with pytest.raises(RawUnreadable, match="is no log: ") as e:
         refuse_no_log(file)
     assert says in str(e.value)
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    files = [
+        store(tmp_path).keep(wrote(tmp_path / "a.jsonl", f'{{"n": {n}}}\n'.encode()), f"{n}/a.jsonl")[0] for n in "ab"
+    ]
+    assert [f.name for f in store(tmp_path).files()] == ["a/a.jsonl", "b/a.jsonl"]
+    assert {f.last_name for f in files} == {f.path.name for f in files} == {"a.jsonl"}
+    again, new = store(tmp_path).keep(tmp_path / "a.jsonl", "elsewhere/a.jsonl")
+    assert (again.name, new) == ("b/a.jsonl", False)
+
+
+@pytest.mark.parametrize(
+    ("path", "safe"),
+    [
+        ("logs/2026/a.jsonl", "logs/2026/a.jsonl"),
+        ("../../etc/x y.jsonl", "etc/x_y.jsonl"),
+        ("/etc//passwd.jsonl", "etc/passwd.jsonl"),
+        ("./.git/.hidden", "git/hidden"),
+        ("a\n[x](y)\x1b/b\\..\\c.jsonl", "a__x__y__/b_.._c.jsonl"),
+        ("logs/arrival.json", "logs/_arrival.json"),
+        ("..", "file"),
+        ("", "file"),
+        ("é/" * 200 + "a.gz", "_/" * 118 + "a.gz"),
+        ("d" * 300 + "/" + "f" * 300, "f" * 120),
+    ],
+)
+def test_a_path_is_made_safe(path, safe):
+    assert safe_path(path) == safe
+
+
+@given(st.text())
+def test_no_path_leaves_its_folder(path):
+    parts = safe_path(path).split("/")
+    assert all(part == safe_name(part) and part not in (".", "..") for part in parts)
+    assert len(safe_path(path)) <= 240
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path):

@@ -37,6 +37,19 @@ SOURCES = (
 HOUSE = TeacherTerms(models=("house-*",), terms="allowed")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "hit"),
+    [("forum_*.jsonl", True), ("logs/forum_*", True), ("logs/*", True), ("*/forum_1.jsonl", True), ("forum_1", False), ("a/*", False)],
+)  # fmt: skip
+def test_a_pattern_without_a_slash_is_of_the_last_part_of_a_name(pattern: str, hit: bool) -> None:
+    files = pl.LazyFrame({"file": ["f1", "f2", "f9"], "name": ["logs.jsonl", "logs/forum_1.jsonl", "more.jsonl"]})
+    registry = Registry(
+        purpose=SELLING, sources=(RegisteredSource(name="forum", licence="CC-BY-NC-4.0", files=(pattern,)),)
+    )
+    examples = pl.LazyFrame({"id": ["e"], "parents": [["forum"]]})
+    assert ("forum" in verdicts(clear(examples, POOL.lazy(), files, registry))) is hit
+
+
 def judged(*ids: str, purpose: Purpose | None = SELLING, **more: Any) -> Clearance:
     examples = pl.LazyFrame({"id": [f"e-{i}" for i in ids], "parents": [[i] for i in ids]})
     registry = Registry.model_validate({"purpose": purpose, "sources": SOURCES, "teachers": (HOUSE,)} | more)
