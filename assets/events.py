@@ -9,7 +9,9 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 
 from flywheel.audit.emission import begin, end, keep, send, untold
-from flywheel.audit.openlineage import Data, Ending, Judged, Ran, events
+from flywheel.audit.fields import of_release
+from flywheel.audit.openlineage import Columns, Data, Ending, Judged, Ran, events
+from flywheel.exports import EXPORTS
 from flywheel.home import Home
 from flywheel.outcome import checks_of
 from flywheel.storage.snapshots import Snapshot
@@ -125,12 +127,22 @@ def step_of(home: Home, key: str, entries: list[Any]) -> Ran:
 
 
 def output(home: Home, name: str, tags: dict[str, str]) -> Data:
-    """What a step made: a snapshot, with its columns, rows and cause; or files derived from one, with their version."""
+    """What a step made: a snapshot, with its columns, rows and cause; or files derived from one, with their version and, of a
+    release, the columns behind their fields."""
     version = tags.get(VERSION)
     there = home.store.head(name) if version and home.store.head_key(name) else None
     if there is not None and version and there.version != version:  # only then are all manifests read
         there = home.store.find(name, version)
-    return of_snapshot(home, there) if there else Data(name, version)
+    return of_snapshot(home, there) if there else Data(name, version, behind=behind(home, name, version))
+
+
+def behind(home: Home, name: str, version: str | None) -> Columns | None:
+    """The columns behind the fields of a released set; None of other files, and where its candidate is no more."""
+    wanted = next((s for s in home.recipe().sets if f"{s.name}_release" == name), None)
+    there = home.store.head(wanted.name) if wanted and home.store.head_key(wanted.name) else None
+    if wanted is None or there is None or not version or not there.version.startswith(version):
+        return None
+    return of_release(there, {use: EXPORTS[use].model_validate({}) for use in wanted.export})
 
 
 def of_snapshot(home: Home, there: Snapshot) -> Data:

@@ -3,13 +3,14 @@
 A run and each of its steps have a START event and one that ends it. A step's run id is the UUIDv5 of the Dagster run and the
 step, so that telling a run again tells the same run. No event holds text, ids of rows, names of files or sentences of checks
 and errors: an event is no copy of what a person may want forgotten. The standard has no lineage of rows (that is `why` and
-`trace`), and columns are not followed: no derivation says which column came of which, so `columnLineage` is left out.
+`trace`). Columns are followed from a set to the fields of its files, see `fields`; no derivation says which column came of which
+before that.
 """
 
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -24,6 +25,7 @@ FACETS = {
     "schema": "1-2-0/SchemaDatasetFacet",
     "version": "1-0-1/DatasetVersionDatasetFacet",
     "dataSource": "1-0-1/DatasourceDatasetFacet",
+    "columnLineage": "1-2-0/ColumnLineageDatasetFacet",
     "outputStatistics": "1-0-2/OutputStatisticsOutputDatasetFacet",
     "dataQualityAssertions": "1-1-0/DataQualityAssertionsDatasetFacet",
     "parent": "1-2-0/ParentRunFacet",
@@ -48,6 +50,18 @@ class OpenLineage(BaseModel, frozen=True, extra="forbid"):
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of one dataset that are behind the fields of another."""
+
+    of: str
+    """The dataset that has them."""
+    fields: dict[str, set[str]] = field(default_factory=dict)
+    """Field -> columns whose values are in it, as they are or in another form."""
+    conditions: set[str] = field(default_factory=set)
+    """Columns that decide how all of it is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """A dataset as an event tells it."""
 
@@ -58,6 +72,7 @@ class Data:
     """Of its main table."""
     rows: int | None = None
     derivation: Derivation | None = None
+    behind: Columns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +194,24 @@ def _input(namespace: str, data: Data, judged: Sequence[Judged]) -> Fact:
 
 def _output(namespace: str, data: Data) -> Fact:
     told = _dataset(namespace, data)
+    if data.behind is not None:
+        told["facets"]["columnLineage"] = _followed(namespace, data.behind)
     if data.rows is not None:
         told["outputFacets"] = {"outputStatistics": _facet("outputStatistics", rowCount=data.rows)}
     return told
+
+
+def _followed(namespace: str, behind: Columns) -> Fact:
+    """The facet of columns: of each field those it is made of, and of the whole those that only decide its form."""
+
+    def told(columns: Iterable[str], kind: str, subtype: str) -> list[Fact]:
+        how = [{"type": kind, "subtype": subtype}]
+        return [
+            {"namespace": namespace, "name": behind.of, "field": c, "transformations": how} for c in sorted(columns)
+        ]
+
+    fields = {f: {"inputFields": told(c, "DIRECT", "TRANSFORMATION")} for f, c in sorted(behind.fields.items())}
+    return _facet("columnLineage", fields=fields, dataset=told(behind.conditions, "INDIRECT", "CONDITIONAL"))
 
 
 def _column(name: str, dtype: pl.DataType) -> Fact:

@@ -58,6 +58,15 @@ def test_row_117_a_build_is_told_as_openlineage_events(tmp_path: Path, monkeypat
     release = made["answers_release"]
     assert release[1]["facets"]["version"]["datasetVersion"] == home.store.head("answers").version[:12]
     assert [i["name"] for i in release[0]["inputs"]] == ["answers"]
+    followed = release[1]["facets"]["columnLineage"]
+    behind = {f: {i["field"] for i in told["inputFields"]} for f, told in followed["fields"].items()}
+    assert behind["messages"] >= {"prompt", "completion"}
+    named = [i for told in followed["fields"].values() for i in told["inputFields"]] + followed["dataset"]
+    assert {i["name"] for i in named} == {"answers"}
+    columns = {c["name"] for c in made["answers"][1]["facets"]["schema"]["fields"]}
+    assert {i["field"] for i in named} <= columns
+    written = home.exports / "answers" / "current" / "train.jsonl"
+    assert {*json.loads(written.read_text(encoding="utf-8").splitlines()[0])} <= behind.keys()
     judged = {
         (i["name"], a["assertion"], a["success"])
         for e in events

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flywheel.audit.openlineage import FACETS, Data, Judged, OpenLineage, Ran, ended_run, events, step_run_id
+from flywheel.audit.openlineage import FACETS, Columns, Data, Judged, OpenLineage, Ran, ended_run, events, step_run_id
 from flywheel.errors import RecipeInvalid
 from flywheel.lineage import Derivation, SnapshotRef, Step
 from flywheel.recipe import parse_recipe
@@ -20,6 +20,7 @@ REQUIRED = {
     "schema": {},
     "version": {"datasetVersion": str},
     "dataSource": {},
+    "columnLineage": {"fields": dict},
     "outputStatistics": {},
     "dataQualityAssertions": {"assertions": list},
     "parent": {"run": dict, "job": dict},
@@ -112,6 +113,25 @@ def test_only_the_last_event_ends_a_run() -> None:
     assert [ended_run(line) for line in (b"", b"{", b"[]", b"null", b'{"eventType": "COMPLETE", "run": []}')] == [
         None
     ] * 5
+
+
+def test_fields_name_the_columns_behind_them() -> None:
+    behind = Columns("answers", {"messages": {"prompt", "completion"}, "version": set()}, {"kind"})
+    told = events("n", RUN, "build", [step(made=[Data("answers_release", "v", behind=behind)])])[2]
+    assert complaints(told) == []
+    facet = told["outputs"][0]["facets"]["columnLineage"]
+    assert facet["_schemaURL"].endswith("/1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet")
+    direct, indirect = (
+        [{"type": t, "subtype": s}] for t, s in (("DIRECT", "TRANSFORMATION"), ("INDIRECT", "CONDITIONAL"))
+    )
+    named = {"namespace": "n", "name": "answers"}
+    assert facet["fields"] == {
+        "messages": {
+            "inputFields": [{**named, "field": c, "transformations": direct} for c in ("completion", "prompt")]
+        },
+        "version": {"inputFields": []},
+    }
+    assert facet["dataset"] == [{**named, "field": "kind", "transformations": indirect}]
 
 
 def test_checks_are_assertions_on_what_was_read() -> None:
