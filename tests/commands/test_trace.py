@@ -21,7 +21,7 @@ def built(tmp_path_factory):
 def test_row_117_from_a_log_line_to_all_it_became_and_back(built, capsys, tmp_path):
     out = tmp_path / "rows.jsonl"
     at = ["--home", str(built.path)]
-    assert run(["trace", "--line", "first.jsonl:5", "--json", "--out", str(out), *at]) == 0
+    assert run(["trace", "--line", "logs/first.jsonl:5", "--json", "--out", str(out), *at]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [c["id"] for c in found["calls"]] == ["openai_chat:req_4"]
     rows = [json.loads(line) for line in out.read_text().splitlines()]
@@ -32,14 +32,14 @@ def test_row_117_from_a_log_line_to_all_it_became_and_back(built, capsys, tmp_pa
     assert run(["why", example["example"], "--json", *at]) == 0
     story = json.loads(capsys.readouterr().out)
     (log, *_) = [s for s in story["sources"] if s["kind"] == "log"]
-    assert (log["name"], log["line"], log["intact"]) == ("first.jsonl", 5, True)
+    assert (log["name"], log["line"], log["intact"]) == ("logs/first.jsonl", 5, True)
 
 
 def test_it_is_told_in_text_that_nothing_in_a_log_can_mark_up(built, capsys):
     at = ["--home", str(built.path)]
     assert run(["trace", "--user", HOSTILE, *at]) == 0
     text = capsys.readouterr().out
-    assert "1 log lines of hostile.jsonl" in text
+    assert "1 log lines of logs/hostile.jsonl" in text
     assert run(["trace", "--app", HOSTILE, *at]) == 0
     text += capsys.readouterr().out
     assert "\\x1b[31m[bold]" in text
@@ -72,7 +72,7 @@ def test_row_117_a_guideline_leads_to_what_was_labelled_by_it(tmp_path, capsys):
     assert {c["id"] for c in both["calls"]} == {"openai_chat:req_1", "openai_chat:req_3"}
     assert {c["id"] for c in second["calls"]} == {"openai_chat:req_1"}
     assert {e["feedback_id"] for e in second["events"] if e["own"]} == {"feedback_events:fb_1", "feedback_events:lost"}
-    assert {x["name"] for x in second["lines"]} == {"experts.jsonl"}
+    assert {x["name"] for x in second["lines"]} == {"feedback/experts.jsonl"}
     assert {(e["set"], e["example"]) for e in second["examples"]} == {
         (name, "openai_chat:req_1") for name in ("answers", "verdicts")
     }

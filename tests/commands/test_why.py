@@ -50,8 +50,10 @@ def test_row_117_an_auditor_with_a_line_of_an_export_finds_its_log_line(built, c
 
 
 def test_row_117_a_line_of_a_raw_file_is_the_row_it_gave(built, capsys):
-    # A log and a file of feedback have this name.
-    assert "2 rows stand for line" in refused(built, capsys, "first.jsonl:5")
+    said = refused(built, capsys, "first.jsonl:5")
+    assert '2 raw files are called "first.jsonl"; name one: feedback/first.jsonl, logs/first.jsonl.' in said
+    assert asked(built, capsys, "logs/first.jsonl:5")["id"] == "openai_chat:req_4"
+    assert {s["kind"] for s in asked(built, capsys, "feedback/first.jsonl:5")["sources"]} == {"log", "feedback"}
     story = asked(built, capsys, "odd.jsonl:1")
     assert story["id"] == "openai_chat:odd"
     raw = story["sources"][0]
@@ -73,7 +75,7 @@ def test_row_117_a_line_of_a_raw_file_is_the_row_it_gave(built, capsys):
             "answers/trian.jsonl:1",
             'is called "answers/trian.jsonl". Did you mean "answers/train.jsonl"? Exported are: ',
         ),
-        ("first.jsonl:9999", "was read as no row; there is no such line."),
+        ("logs/first.jsonl:9999", "was read as no row; there is no such line."),
         ("openai_chat:999", 'no conversation, example or feedback event has the id "openai_chat:999".'),
     ],
 )
