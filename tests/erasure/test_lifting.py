@@ -110,6 +110,15 @@ def test_a_file_that_was_only_renamed_gets_its_name_back(home, tmp_path):
     assert (came, now.name, now.now) == (True, "subject-7.jsonl.gz", "")
 
 
+def test_a_file_gets_the_name_of_its_folder_back(home, tmp_path):
+    source = wrote(tmp_path / "a.jsonl", call(1))
+    file = blanked(home.raw.keep(source, "logs/subject-7/a.jsonl")[0], (), "forgotten.jsonl")
+    lifting.lift(home, "one")
+    now, came = home.raw.keep(source, "logs/subject-7/a.jsonl")
+    assert (came, now.digest, now.name, now.path.name) == (True, file.digest, "logs/subject-7/a.jsonl", "2-a.jsonl")
+    assert now.path.read_bytes() == source.read_bytes()
+
+
 def test_the_inbox_takes_the_original_again_though_its_time_is_that_of_before(home):
     path = drop(home, "logs/a.jsonl", call(1), call(2, user_id="subject-7"))
     whole, time = path.read_bytes(), path.stat().st_mtime_ns
