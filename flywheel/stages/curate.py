@@ -32,6 +32,9 @@ SCREENED = pl.Schema({**CONVERSATIONS, "undesired": pl.List(pl.String)})
 ROWS_AT_ONCE = 16_384
 """Rows edited and judged at a time: bounds the memory of a day, however many rows it has."""
 
+VERDICTS = 60
+"""Verdicts told by the bits of one number."""
+
 SHARED_PASSAGES = "shared_passages"
 """The reason of a row that says little of its own. It is no copy: what people said of it is not said of the row kept."""
 
@@ -144,13 +147,26 @@ def judge(rows: pl.LazyFrame, filters: Sequence[Filter]) -> pl.LazyFrame:
 
     def reasons(rejects: str) -> pl.Expr:
         given = [verdict for f in filters if f.rejects == rejects for verdict in f.verdicts().items()]
-        told = [pl.when(said.fill_null(False)).then(pl.lit(code)) for code, said in given]
+        told = [_given(given[n : n + VERDICTS]) for n in range(0, len(given), VERDICTS)]
         if not told:
             return pl.lit([], dtype=pl.List(pl.String))
-        every = pl.concat_list(told).list.drop_nulls()
-        return every if len({code for code, _ in given}) == len(given) else every.list.unique(maintain_order=True)
+        return told[0] if len(told) == 1 else pl.concat_list(told).list.unique(maintain_order=True)
 
     return rows.with_columns(reasons=reasons("row"), undesired=reasons("target"))
+
+
+def _given(verdicts: Sequence[tuple[str, pl.Expr]]) -> pl.Expr:
+    """The reasons that are given of each row, each once: few rows have any, and most of these the same, so each list is made once."""
+    bits = [said.fill_null(False).cast(pl.UInt64) * (1 << n) for n, (_, said) in enumerate(verdicts)]
+    spelled = partial(_spelled, [code for code, _ in verdicts])
+    return pl.sum_horizontal(bits).map_batches(spelled, return_dtype=pl.List(pl.String), is_elementwise=True)
+
+
+def _spelled(codes: Sequence[str], given: pl.Series) -> pl.Series:
+    """The codes of the bits of each number."""
+    distinct = given.unique().sort()
+    told = [list(dict.fromkeys(c for n, c in enumerate(codes) if bits >> n & 1)) for bits in distinct.to_list()]
+    return pl.Series(given.name, told, dtype=pl.List(pl.String)).gather(distinct.search_sorted(given))
 
 
 def too_old(days: Sequence[str], max_age_days: int | None) -> frozenset[str]:

@@ -48,6 +48,36 @@ def test_every_reason_is_kept_and_null_means_stay() -> None:
     assert judged["undesired"].to_list() == [["unloved"], [], []]
 
 
+class _Larger(Filter, frozen=True):
+    use: Literal["larger"] = "larger"
+    than: int
+
+    @property
+    def reason(self) -> str:
+        return f"over_{self.than % 70}"
+
+    def reject(self) -> pl.Expr:
+        return pl.col("reply_chars") > self.than
+
+
+class _Always(Filter, frozen=True):
+    use: Literal["always"] = "always"
+
+    def reject(self) -> pl.Expr:
+        return pl.lit(True)
+
+
+def test_however_many_verdicts_there_are_each_reason_is_given_once_and_in_order() -> None:
+    rows = pl.LazyFrame({"id": ["a", "b", "c"], "reply_chars": [2, 0, 100]})
+    judged = judge(rows, [_Larger(than=n) for n in range(75)]).collect()
+    assert judged["reasons"].to_list() == [["over_0", "over_1"], [], [f"over_{n}" for n in range(70)]]
+
+
+def test_a_verdict_that_looks_at_no_column_is_given_of_every_row() -> None:
+    assert judge(pl.LazyFrame({"id": ["a", "b"]}), [_Always()]).collect()["reasons"].to_list() == [["always"]] * 2
+    assert judge(pl.LazyFrame({"id": []}), [_Always()]).collect()["reasons"].to_list() == []
+
+
 def test_without_filters_every_row_stays() -> None:
     judged = judge(pl.LazyFrame({"id": ["a"]}), []).collect()
     assert judged["reasons"].to_list() == [[]]
