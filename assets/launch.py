@@ -25,6 +25,7 @@ import dagster as dg
 from dagster._grpc.client import DagsterGrpcClient
 from dagster_shared.error import SerializableErrorInfo
 
+from assets.event_log import with_one_engine
 from assets.events import warned
 from assets.resources import bury
 from flywheel.errors import FlywheelError, HomeBusy
@@ -62,7 +63,7 @@ def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     warnings.simplefilter("ignore")
     for name in ("dagster", "great_expectations"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dg.DagsterInstance.from_config(str(home.path)) as instance:
+    with with_one_engine(dg.DagsterInstance.from_config(str(home.path))) as instance:
         yield instance
 
 
@@ -102,7 +103,7 @@ def trial(home: Home, size: int, progress: Progress | None = None) -> dict[str, 
     with home.lock(0.0, "flywheel build --trial"):
         take(home)
         area = prepare(home, size)
-        with dg.DagsterInstance.from_config(str(area.path)) as instance:
+        with with_one_engine(dg.DagsterInstance.from_config(str(area.path))) as instance:
             made = run(area, instance, "build", progress)
         told = conclude(home, area, made)
     return made | {"trial": told, "success": told["passed"]}
