@@ -22,7 +22,7 @@ from flywheel.erasure.search import Searched, files_of, search, told
 from flywheel.erasure.subject import Request, Subject, find
 from flywheel.erasure.suppression import RENAMED, add, stand_in
 from flywheel.errors import ErasureUnfinished, UnknownRow
-from flywheel.home import Home
+from flywheel.home import FOLDERS, Home
 from flywheel.logs import blank as blanking
 from flywheel.logs.inbox import Dropped, put_back, remember, take, taken
 from flywheel.logs.raw import RawFile
@@ -113,16 +113,17 @@ def _blank_inbox(home: Home, file: RawFile, leave: bool) -> None:
         dropped = Dropped(home.inbox / name, name, int(size), int(changed))
         if not leave:
             dropped.path.unlink(missing_ok=True)
-            _without_empty(dropped.path.parent, home.inbox)
+            _without_empty(dropped.path.parent, home)
             remember(home, {}, but=[mark])
         elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
             remember(home, {put_back(dropped, file): file.digest})
 
 
-def _without_empty(folder: Path, inbox: Path) -> None:
-    """Remove the folders that have become empty; those at the top of the inbox stay."""
+def _without_empty(folder: Path, home: Home) -> None:
+    """Remove the folders of the inbox that have become empty, for they may be named after somebody; those of every home stay."""
+    kept = {home.inbox, *(home.path / name for name in FOLDERS)}
     with suppress(OSError):  # not empty
-        while folder.parent.is_relative_to(inbox) and folder.parent != inbox:
+        while folder not in kept:
             folder.rmdir()
             folder = folder.parent
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from flywheel.audit.origins import called
 from flywheel.erasure.needles import SHORTEST, Needles, pieces
 from flywheel.erasure.suppression import LINES, lines_meant, meant
 from flywheel.errors import UnknownRow
@@ -143,18 +144,15 @@ NAMES_OF = {"user": _of_user, "conversation": _of_conversation, "source": _of_so
 
 
 def _lines_of_file(value: str, files: Iterable[RawFile]) -> frozenset[str]:
-    """Digests of the lines of the raw files with this name, or whose digest begins so."""
+    """Digests of the lines of the raw files with this name, or whose digest begins so. Raises `UnknownRow` where several names end so."""
     found: set[str] = set()
-    for file in files:
-        if value in (file.name, file.last_name) or (len(value) >= 8 and file.digest.startswith(value)):
-            try:
-                found |= {
-                    hashlib.sha256(line.data).hexdigest()
-                    for line in lines(file.path)
-                    if line.number not in file.forgotten
-                }
-            except BrokenOff as e:
-                found.add(hashlib.sha256(e.rest.data).hexdigest())
+    for file in called(files, value):
+        try:
+            found |= {
+                hashlib.sha256(line.data).hexdigest() for line in lines(file.path) if line.number not in file.forgotten
+            }
+        except BrokenOff as e:
+            found.add(hashlib.sha256(e.rest.data).hexdigest())
     return frozenset(found)
 
 

@@ -299,3 +299,14 @@ def test_what_a_request_must_name(used):
     for wrong in ([], ["--user", "a", "--source", "b"]):
         code, answer = said("forget", *wrong, "--home", used.path)
         assert (code, answer["error"][:8]) == (2, "name one")
+
+
+@pytest.mark.parametrize("folder", ["subject-7", "logs/subject-7", "logs/of/subject-7/2026"])
+def test_a_folder_of_the_inbox_named_after_them_goes_with_its_files(tmp_path, folder):
+    home = Home.create(tmp_path / "home", 'name = "x"\n')
+    (home.inbox / folder).mkdir(parents=True)
+    drop(home, f"{folder}/a.jsonl", call(1, user_id="subject-7"), call(2))
+    erasure.begin(home, erasure.plan(home, "user", "subject-7"))
+    erasure.blank(home)
+    assert sorted(str(p.relative_to(home.inbox)) for p in home.inbox.rglob("*")) == ["feedback", "logs"]
+    assert [f.name for f in home.raw.files()] == ["forgotten.jsonl"]

@@ -113,6 +113,18 @@ def test_a_conversation_a_call_a_file_and_a_format(home):
             meant(home, kind, "nobody")
 
 
+def test_a_file_is_meant_by_its_whole_name_or_by_a_last_part_that_only_one_has(home, tmp_path):
+    for n, name in enumerate(["a.jsonl", "logs/a.jsonl", "logs/b.jsonl", "old/b.jsonl", "logs/c.jsonl"]):
+        path = tmp_path / "f.jsonl"
+        path.write_text(json.dumps(line(n, "a")) + "\n")
+        home.raw.keep(path, name)
+    assert meant(home, "source", "a.jsonl")[0] == [(0, 1)]
+    assert meant(home, "source", "logs/a.jsonl")[0] == [(1, 1)]
+    assert meant(home, "source", "c.jsonl")[0] == [(4, 1)]
+    with pytest.raises(UnknownRow, match=r"2 raw files are called.*logs/b.jsonl, old/b.jsonl"):
+        meant(home, "source", "b.jsonl")
+
+
 def test_a_short_name_is_not_looked_for_in_texts(home):
     found, subject = meant(home, "user", "7", [line(1, "7"), line(2, "other", metadata={"level": "7"})])
     assert found == [(0, 1)]
