@@ -26,6 +26,12 @@ T = TypeVar("T")
 
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """There is a worker for each core; more threads would only wait for each other."""
+LARGE_PAGES = {
+    "POLARS_THP": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728",
+}
+"""Memory in pages of 2 MB where the system has them, and little given back in the middle of a task: measuring takes a tenth less time,
+editing a twentieth, for some 100 MB more. Where the environment already says otherwise, that counts."""
 KEEPING = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:10000"}
 """Polars' allocator gives memory back after half a second and then asks for it again, page by page: that took a tenth of the time of
 measuring and editing. After ten seconds it is given back all the same."""
@@ -95,7 +101,7 @@ class _Worker:
             [sys.executable, "-P", "-m", "flywheel.workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | ONE_THREAD | KEEPING | {"PYTHONPATH": path},
+            env=LARGE_PAGES | os.environ | ONE_THREAD | KEEPING | {"PYTHONPATH": path},
         )
         self.turn = threading.Lock()
 

@@ -56,10 +56,21 @@ def kept() -> str | None:
     return os.environ.get("_RJEM_MALLOC_CONF")
 
 
+def large_pages() -> tuple[str | None, str | None]:
+    return os.environ.get("POLARS_THP"), os.environ.get("GLIBC_TUNABLES")
+
+
 def test_the_allocator_keeps_memory_for_some_seconds():
     (conf,) = dict(side_by_side([kept])).values()
     assert conf is not None
     assert conf.split(",")[-1] == "dirty_decay_ms:10000"  # what is said last counts; Polars says its own first
+
+
+def test_workers_ask_for_large_pages_unless_the_environment_says_otherwise(monkeypatch):
+    for name in workers.LARGE_PAGES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("POLARS_THP", "0")
+    assert dict(side_by_side([large_pages])) == {0: ("0", workers.LARGE_PAGES["GLIBC_TUNABLES"])}
 
 
 def test_every_task_is_answered_whoever_is_first():
