@@ -117,8 +117,8 @@ class Store:
         """Processes that make parts; 1: all are made in this one."""
         self.worth_it = False
         """Whether some part took so long that processes are worth their start."""
-        self._known: dict[Path, tuple[int, Snapshot]] = {}
-        """Manifests that were read, and when each was written."""
+        self._known: dict[Path, tuple[list[tuple[int, int]], Snapshot]] = {}
+        """Manifests that were read, and the size and time of each and of its tables."""
 
     # --- parts
 
@@ -306,10 +306,8 @@ class Store:
     def _read(self, name: str, key: str) -> Snapshot | None:
         manifest = self.root / name / f"{key}.json"
         try:
-            written = manifest.stat().st_mtime_ns
-            known, snapshot = self._known.get(manifest, (0, None))
-            if snapshot is not None and known == written and all(_there(p) for p in snapshot.parts):
-                return snapshot
+            if (known := self._known.get(manifest)) is not None and known[0] == _stamps(manifest, known[1].parts):
+                return known[1]
             body = self._body(manifest)
         except FileNotFoundError:
             return None
@@ -323,7 +321,7 @@ class Store:
             parts.append(part)
         schemas = {t: _schema(parts[0].tables[t].path) for t in body["schemas"]}
         read = Snapshot(name, body["version"], key, body["derivation"], tuple(parts), schemas, body["notes"])
-        self._known[manifest] = written, read
+        self._known[manifest] = _stamps(manifest, read.parts), read
         return read
 
     def verify(self) -> list[str]:
@@ -375,8 +373,13 @@ def _schema(table: Path) -> pl.Schema:
         ) from None
 
 
-def _there(part: StoredPart) -> bool:
-    return all(os.path.exists(t.path) for t in part.tables.values())
+def _stamps(manifest: Path, parts: Sequence[StoredPart]) -> list[tuple[int, int]]:
+    """Size and time of a manifest and of the tables of its parts; none where one of them is gone."""
+    try:
+        told = [os.stat(p) for p in (manifest, *(t.path for part in parts for t in part.tables.values()))]
+    except FileNotFoundError:
+        return []
+    return [(s.st_size, s.st_mtime_ns) for s in told]
 
 
 def _names(schema: pl.Schema) -> dict[str, str]:
