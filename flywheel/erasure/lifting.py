@@ -8,19 +8,40 @@ receipt that a killed run did not write is written by the next.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flywheel.erasure import receipt
 from flywheel.erasure.forget import unfinished
-from flywheel.erasure.suppression import Entry, Suppressed, bearing, named_after, read, stand_in, write
+from flywheel.erasure.needles import SHORTEST
+from flywheel.erasure.subject import repeating
+from flywheel.erasure.suppression import (
+    Entry,
+    Suppressed,
+    bearing,
+    lines_meant,
+    meant,
+    named_after,
+    quoting,
+    read,
+    stand_in,
+    tables_of,
+    write,
+)
+from flywheel.erasure.suppression import (
+    suppressed as on_list,
+)
 from flywheel.errors import ErasureUnfinished, RawUnsettled, UnknownRow, nearest
 from flywheel.home import Home
 from flywheel.logs.blank import bring_back
 from flywheel.logs.inbox import let_in
-from flywheel.logs.raw import RawFile, safe_path
+from flywheel.logs.raw import BrokenOff, Line, RawFile, safe_path
+
+RAW_LINES = pl.Schema({"file": pl.String, "line": pl.Int64, "offset": pl.Int64, "raw": pl.Binary})
 
 
 def would_lift(home: Home, id: str) -> dict[str, Any]:
@@ -143,12 +164,51 @@ def brought_back(home: Home, file: RawFile, whole: Path, name: str) -> RawFile:
     given = whole.with_name(called.rpartition("/")[2])
     whole.rename(given)
     received = RawFile(file.digest, called, given.stat().st_size, file.arrival, given)
-    meant, free = bearing(secret, home.raw, received, known.digests, known.free)
-    if not renamed and not file.forgotten & (free - meant):
+    stay, free = bearing(secret, home.raw, received, known.digests, known.free)
+    stay |= _with_others(home, received, known.digests, file.forgotten & (free - stay))
+    if not renamed and not file.forgotten & (free - stay):
         return file
     if unfinished(home) is not None:
         raise RawUnsettled(
             f"{name} brings lines back whose suppression was lifted, and an erasure was begun and did not end. "
             f"Run: flywheel build --home {home.path}, then give the file again."
         )
-    return bring_back(file, given, (file.forgotten - free) | meant, called)
+    return bring_back(file, given, (file.forgotten - free) | stay, called)
+
+
+def _with_others(home: Home, file: RawFile, digests: Collection[str], numbers: Collection[int]) -> set[int]:
+    """Of these lines those that would have gone with a user on the list, had they not been blank already when that one was forgotten:
+    they name them in quotation marks or, in a conversation that has lines of theirs in this file, repeat their words or are nobody's."""
+    if not numbers or not digests:
+        return set()
+    secret, holds = home.secret, on_list(digests, home.secret)
+    told = pl.LazyFrame([(file.digest, *line) for line in _lines(home, file, numbers)], schema=RAW_LINES, orient="row")
+    found = set(quoting(told, holds, secret, least=SHORTEST)["line"].to_list())
+    theirs = [rows.filter(holds("user", rows["user"]).fill_null(False)) for rows in _calls_of(home, file)]
+    mine = pl.concat(theirs).lazy()
+    spoken = mine.select("conversation_id").drop_nulls().collect()["conversation_id"].implode()
+    calls: set[str] = set()
+    for rows in _calls_of(home, file) if any(map(len, theirs)) else ():
+        others = rows.filter(pl.col("conversation_id").is_in(spoken) & ~holds("user", rows["user"]).fill_null(False))
+        calls |= repeating(mine, others.lazy())
+    for tables in tables_of(secret, home.raw, file) if calls else ():
+        found |= set(lines_meant(tables, meant({"call": calls}), secret)["line"].to_list())
+    return found & set(numbers)
+
+
+def _calls_of(home: Home, file: RawFile) -> Iterator[pl.DataFrame]:
+    """What `repeating` reads of the calls of a file, piece by piece."""
+    for tables in tables_of(home.secret, home.raw, file):
+        yield (
+            tables["conversations"].select("native_id", "response_id", "conversation_id", "user", "messages").collect()
+        )
+
+
+def _lines(home: Home, file: RawFile, numbers: Collection[int]) -> Iterator[Line]:
+    """These lines of a file, and what there is of one in which it breaks off."""
+    try:
+        for piece in home.raw.pieces(file):
+            yield from (line for line in home.raw.lines(file, piece) if line.number in numbers)
+    except BrokenOff as e:
+        if e.rest.number in numbers:
+            yield e.rest

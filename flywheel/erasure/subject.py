@@ -108,10 +108,10 @@ def _of_user(value: str, tables: Mapping[str, pl.LazyFrame], recipe: Recipe, sec
     mine = rows.filter(is_theirs).select("native_id", "response_id", "conversation_id").collect()
     calls = {v for c in ("native_id", "response_id") for v in mine[c].drop_nulls()}
     beside = rows.filter(~is_theirs, pl.col("conversation_id").is_in(mine["conversation_id"].drop_nulls().implode()))
-    return {"user": frozenset(users), "call": frozenset(calls | _repeating(rows.filter(is_theirs), beside))}
+    return {"user": frozenset(users), "call": frozenset(calls | repeating(rows.filter(is_theirs), beside))}
 
 
-def _repeating(mine: pl.LazyFrame, beside: pl.LazyFrame) -> set[str]:
+def repeating(mine: pl.LazyFrame, beside: pl.LazyFrame) -> set[str]:
     """Ids of the calls `beside` that are nobody's, or that hold a message which a user's own calls hold, too."""
     said = (
         mine.select(m=pl.col("messages").explode())

@@ -94,7 +94,7 @@ def lines_meant(tables: Mapping[str, pl.LazyFrame], holds: Holds, secret: bytes)
         names = sorted({c for c, _ in columns} - {"digest"})
         rows = tables[table].select(*place, *names, digest=ref.field("digest")).collect()
         found += [_hit(rows, column, kind, holds) for column, kind in columns]
-    found.append(_quarantined(tables["quarantine"], holds, secret))
+    found.append(quoting(tables["quarantine"], holds, secret))
     rank = pl.col("by").replace_strict({k: n for n, k in enumerate(KINDS)}, return_dtype=pl.Int8)
     ranked = pl.concat(found).sort("file", "line", rank)
     return ranked.unique(["file", "line"], keep="first", maintain_order=True)
@@ -107,11 +107,15 @@ def _hit(rows: pl.DataFrame, column: str, kind: str, holds: Holds) -> pl.DataFra
     )
 
 
-def _quarantined(lines: pl.LazyFrame, holds: Holds, secret: bytes) -> pl.DataFrame:
-    """Lines that could not be read, by what stands in quotation marks in them."""
+def quoting(lines: pl.LazyFrame, holds: Holds, secret: bytes, least: int = 1) -> pl.DataFrame:
+    """LINES that are meant by what stands in quotation marks in them, of so many characters at least. `lines`: their `raw` bytes, too."""
     rows = lines.select("file", "line", "offset", "raw").collect().with_row_index("at")
     named = pl.DataFrame(
-        [(at, kind, name) for at, raw in rows.select("at", "raw").iter_rows() for kind, name in _names(raw, secret)],
+        [
+            (at, kind, name)
+            for at, raw in rows.select("at", "raw").iter_rows()
+            for kind, name in _names(raw, secret, least)
+        ],
         schema={"at": pl.UInt32, "kind": pl.String, "name": pl.String},
         orient="row",
     )
@@ -125,9 +129,9 @@ def _quarantined(lines: pl.LazyFrame, holds: Holds, secret: bytes) -> pl.DataFra
     )
 
 
-def _names(raw: bytes | None, secret: bytes) -> Iterator[tuple[str, str]]:
+def _names(raw: bytes | None, secret: bytes, least: int) -> Iterator[tuple[str, str]]:
     yield "line", hashlib.sha256(raw or b"").hexdigest()
-    for quoted in {q.decode("utf-8", "replace") for q in QUOTED.findall(raw or b"")}:
+    for quoted in {t for q in QUOTED.findall(raw or b"") if len(t := q.decode("utf-8", "replace")) >= least}:
         yield "user", pseudonym(quoted, secret)
         yield "call", quoted
         yield "conversation", quoted
@@ -227,11 +231,16 @@ def sift(secret: bytes, store: RawStore, file: RawFile) -> RawFile:
 def bearing(secret: bytes, store: RawStore, file: RawFile, *lists: Collection[str]) -> tuple[set[int], ...]:
     """Numbers of the lines of a file that bear a name on each of these lists of digests."""
     found: tuple[set[int], ...] = tuple(set() for _ in lists)
-    for piece in store.pieces(file):
-        tables = {t: f.lazy() for t, f in read_piece(store, file, piece, _sources(), secret).items()}
+    for tables in tables_of(secret, store, file):
         for digests, numbers in zip(lists, found, strict=True):
             numbers |= set(lines_meant(tables, suppressed(digests, secret), secret)["line"].to_list())
     return found
+
+
+def tables_of(secret: bytes, store: RawStore, file: RawFile) -> Iterator[Mapping[str, pl.LazyFrame]]:
+    """What stands in a file, as it is read, piece by piece."""
+    for piece in store.pieces(file):
+        yield {t: f.lazy() for t, f in read_piece(store, file, piece, _sources(), secret).items()}
 
 
 def _sources() -> list[Source]:

@@ -13,7 +13,8 @@ import pytest
 
 from flywheel.__main__ import run
 from flywheel.audit import doctor
-from flywheel.erasure import lifting
+from flywheel.erasure import forget as began
+from flywheel.erasure import lifting, receipt
 from flywheel.erasure.forget import JOURNAL
 from flywheel.erasure.suppression import LIST, OLDER, add, listed, read
 from flywheel.errors import ErasureUnfinished, RawUnsettled, UnknownRow
@@ -70,6 +71,42 @@ def test_the_same_file_brings_lines_back_that_are_no_longer_meant(home, tmp_path
     assert home.raw.keep(source) == (now, False)
     assert home.raw.verify() == []
     assert blanked(now, {2}).forgotten == {2}  # and can be forgotten again
+
+
+def erased(home: Home, user: str) -> str:
+    """Forget a user but for the build; the id of the receipt it would have."""
+    began.begin(home, began.plan(home, "user", user))
+    began.blank(home)
+    id = receipt.id_of(began.unfinished(home))
+    (home.path / JOURNAL).unlink()
+    return id
+
+
+@pytest.mark.parametrize("order", [("subject-7", "subject-8"), ("subject-8", "subject-7")])
+@pytest.mark.parametrize("piece", [1 << 28, 2000])
+def test_what_would_have_gone_with_another_stays_blank_whoever_was_forgotten_first(tmp_path, monkeypatch, order, piece):
+    """What was blank when that one was forgotten was not seen then: it is looked at when the file is given again."""
+    monkeypatch.setattr("flywheel.logs.pieces.PIECE", piece)
+    home = Home.create(tmp_path / "home", 'name = "x"\n')
+    said, of = "where is the third violet lantern of the market?", {"session_id": "shared"}
+    told = [
+        theirs(1, "subject-8", said, "req_1") | of,
+        theirs(2, "subject-7", said, "req_2") | of,
+        theirs(3, "subject-7", "what else is there to be had?", "req_3") | of,
+        call(4, user_id="subject-7", metadata={"for": "subject-8"}),
+        call(5, user_id="subject-7"),
+        call(6, user_id="subject-8"),
+        call(7),
+        thumb(2, up=True) | {"user_id": "expert", "event_id": "of_2"},
+    ]
+    source = wrote(tmp_path / "a.jsonl", *told)
+    home.raw.keep(source)
+    ids = {user: erased(home, user) for user in order}
+    assert home.raw.keep(source)[0].forgotten == {1, 2, 3, 4, 5, 6, 8}
+    lifting.lift(home, ids["subject-7"])
+    assert home.raw.keep(source)[0].forgotten == {1, 2, 4, 6, 8}
+    lifting.lift(home, ids["subject-8"])
+    assert home.raw.keep(source)[0].forgotten == frozenset()
 
 
 def test_a_large_file_is_cut_anew(home, tmp_path, monkeypatch):
