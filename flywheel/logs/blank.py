@@ -41,8 +41,9 @@ def _replaced(file: RawFile, source: Path, numbers: frozenset[int], name: str) -
     """The kept file with the bytes of `source`, these lines of them blank."""
     notes = file.path.parent / "arrival.json"
     facts = json.loads(notes.read_bytes())
-    erasures = 1 + facts.get("erasures", 0)
-    path = file.path.with_name(f"{erasures}-{name.rpartition('/')[2]}")
+    erasures, last = 1 + facts.get("erasures", 0), name.rpartition("/")[2]
+    erasures += file.path.name == f"{erasures}-{last}"  # it came under such a name, perhaps from another home
+    path = file.path.with_name(f"{erasures}-{last}")
     whole = source != file.path and not numbers
     if whole:
         os.replace(source, path)

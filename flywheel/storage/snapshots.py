@@ -308,6 +308,7 @@ class Store:
         try:
             if (known := self._known.get(manifest)) is not None and known[0] == _stamps(manifest, known[1].parts):
                 return known[1]
+            before = _stamps(manifest, ())
             body = self._body(manifest)
         except FileNotFoundError:
             return None
@@ -321,7 +322,8 @@ class Store:
             parts.append(part)
         schemas = {t: _schema(parts[0].tables[t].path) for t in body["schemas"]}
         read = Snapshot(name, body["version"], key, body["derivation"], tuple(parts), schemas, body["notes"])
-        self._known[manifest] = _stamps(manifest, read.parts), read
+        if (stamps := _stamps(manifest, read.parts))[:1] == before:  # else it was replaced meanwhile
+            self._known[manifest] = stamps, read
         return read
 
     def verify(self) -> list[str]:

@@ -117,3 +117,13 @@ def test_a_crash_between_the_new_bytes_and_the_old_leaves_one_or_the_other(tmp_p
     assert store.verify() == []
     assert forget(received(notes), {2}) == now
     assert json.loads(notes.read_bytes())["forgotten"] == [2]
+
+
+def test_a_file_that_came_under_the_very_name_it_would_get_is_not_lost(tmp_path):
+    source = tmp_path / "1-forgotten.jsonl"
+    source.write_bytes(WHOLE)
+    store = RawStore(tmp_path / "raw")
+    file, _ = store.keep(source, "of/somebody/1-forgotten.jsonl")
+    now = forget(file, {2}, "forgotten.jsonl")
+    assert [line.data for line in lines(now.path)] == [LINES[0], b" " * len(LINES[1]), *LINES[2:]]
+    assert (now.name, now.path.name, store.verify()) == ("forgotten.jsonl", "2-forgotten.jsonl", [])

@@ -220,3 +220,20 @@ def test_what_only_this_user_may_read_nobody_else_ever_could(tmp_path, monkeypat
     assert seen == [0o600, 0o600]
     assert [p.name for p in tmp_path.iterdir()] == ["note"]
     assert (tmp_path / "note").read_bytes() == b"new"
+
+
+def test_a_manifest_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch) -> None:
+    made = Store(tmp_path).publish(dataset(part("d1", ["a"])))
+    manifest = tmp_path / "things" / f"{made.key}.json"
+    stored, later = Store.stored, manifest.read_bytes().replace(b'"notes":{}', b'"notes":{"said":"later"}')
+
+    def replacing(self: Store, name: str, key: str):
+        replace_synced(manifest, later)
+        return stored(self, name, key)
+
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "stored", replacing)
+        assert store.head("things").notes == {}
+    assert store.head("things").notes == {"said": "later"}
+    assert store.head("things") is store.head("things")
