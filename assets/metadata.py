@@ -25,6 +25,8 @@ from flywheel.storage.snapshots import Snapshot
 ROWS, FEW = 12, 5
 TOLD = {True: "yes", False: "no", None: "not judged"}
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+UNCOUNTED = ("rows", "residue", "made_of")
+"""Tables of a dataset whose rows are counted elsewhere, or as many as the rows."""
 Shown = dict[str, dg.MetadataValue]
 Figure = Callable[[Snapshot, Sequence[Snapshot]], str]
 
@@ -48,9 +50,7 @@ def describe(snapshot: Snapshot, before: Sequence[Snapshot] = ()) -> Shown:
     shown |= noted(snapshot)
     shown |= outliers(snapshot, before)
     shown |= thinned(snapshot, before) | contradicted(snapshot) | (gaps(snapshot) if covers else {})
-    shown |= {
-        f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t not in ("rows", "residue")
-    }
+    shown |= {f"{t}_rows": dg.MetadataValue.int(snapshot.count(t)) for t in snapshot.schemas if t not in UNCOUNTED}
     shown["parts_made"] = dg.MetadataValue.int(len(snapshot.made))
     shown["parts_reused"] = dg.MetadataValue.int(len(snapshot.parts) - len(snapshot.made))
     if days_made := [p for p in snapshot.made if DAY.fullmatch(p)]:

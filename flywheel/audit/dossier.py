@@ -282,8 +282,9 @@ def _of_set(home: "Home", snapshot: Snapshot, chain: Sequence[Snapshot]) -> Iter
     )
     raw = by_name.get("raw_files")
     names = {f.digest: f.name for f in home.raw.files()}
-    digests = sorted({p.name.partition("-")[0] for p in raw.parts}) if raw else []
-    yield "## 1. Raw files\n\n" + table(["file", "SHA-256"], [[code(names.get(d, "gone")), code(d)] for d in digests])
+    digests = {p.name.partition("-")[0] for p in raw.parts} if raw else set()
+    files = sorted((names.get(d, "gone"), d) for d in digests)
+    yield "## 1. Raw files\n\n" + table(["file", "SHA-256"], [[code(name), code(d)] for name, d in files])
     yield "## 2. Rows at each stage\n\n" + table(
         ["dataset", "version", "rows", "left out"],
         [
