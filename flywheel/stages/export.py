@@ -45,7 +45,7 @@ from flywheel.quantity.economics import Serving, worth
 from flywheel.quantity.tokens_of_sets import tokens_of
 from flywheel.records import canonical
 from flywheel.rights.clearance import told
-from flywheel.storage.snapshots import Snapshot, Store, file_digest, sync, write_synced
+from flywheel.storage.snapshots import Snapshot, Store, exchanged, file_digest, sync, write_synced
 
 if TYPE_CHECKING:
     from flywheel.home import Home
@@ -318,8 +318,10 @@ def recover(target_root: Path, name: str, version: str) -> None:
 
 
 def _swap(staged: Path, folder: Path, aside: Path) -> None:
-    """Put the staged release in place of the one that is there, or leave that one."""
+    """Put the staged release in place of the one that is there, in one step where the system can; or leave that one."""
     if folder.exists():
+        if exchanged(staged, folder):
+            return
         folder.rename(aside)
     try:
         staged.rename(folder)

@@ -9,6 +9,7 @@ A part is staged, synced and renamed into place; a manifest is linked only if ab
 moment leaves either the whole or nothing, and the next run takes up what was finished.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -34,6 +35,9 @@ WORTH_A_PROCESS = 0.7
 
 ROW_GROUP = 1 << 15
 """Rows of a table larger than memory that are written at a time."""
+
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of renameat2(2): Python has no call for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +413,12 @@ def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Let two paths of one disk change places, so that neither is ever missing. False where the system cannot."""
+    call = getattr(ctypes.CDLL(None), "renameat2", None)
+    return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def replace_synced(path: Path, data: bytes, mode: int = 0o666) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 
 import orjson
 import polars as pl
@@ -27,10 +28,12 @@ from flywheel.stages.export import (
     export,
     gate,
     may_release,
+    placed,
+    point,
     release,
     released_files,
 )
-from flywheel.storage.snapshots import Store, file_digest
+from flywheel.storage.snapshots import Store, exchanged, file_digest
 from tests.build import chat
 from tests.pools import comparison, comparisons_of, label, labels_of, published, screened_of
 
@@ -162,6 +165,48 @@ def test_the_pointer_moves_to_the_new_version_and_back(tmp_path):
     assert old.path.exists()
     back = released(tmp_path, SFT, screened_of(*chats(20)))
     assert (current(folder), back.fresh) == (old.path, False)
+
+
+def wrote(text):
+    return lambda folder: (folder / "train.jsonl").write_text(text)
+
+
+def test_a_version_that_is_written_again_is_never_missing(tmp_path):
+    """Whoever reads `current` meanwhile finds what was there or what is."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    if not exchanged(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("this file system cannot exchange two folders")
+    placed(tmp_path, "s", "v", wrote("0"))
+    point(tmp_path / "s", "v")
+    found: list[str] = []
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            try:
+                found.append((tmp_path / "s" / "current" / "train.jsonl").read_text())
+            except FileNotFoundError:
+                found.append("missing")
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(100):
+        placed(tmp_path, "s", "v", wrote(str(n)))
+    over.set()
+    reader.join()
+    assert found
+    assert "missing" not in found
+    assert (tmp_path / "s" / "v" / "train.jsonl").read_text() == "99"
+    assert not list((tmp_path / ".staging").iterdir())
+
+
+def test_a_system_that_cannot_exchange_two_folders_sets_the_old_one_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr("flywheel.stages.export.exchanged", lambda *_: False)
+    for n in "01":
+        placed(tmp_path, "s", "v", wrote(n))
+        assert (tmp_path / "s" / "v" / "train.jsonl").read_text() == n
+    assert not list((tmp_path / ".staging").iterdir())
 
 
 def test_what_a_killed_run_left_is_swept_away(tmp_path):
