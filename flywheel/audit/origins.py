@@ -82,8 +82,8 @@ def files_named(catalog: "Catalog", value: str) -> list[str]:
 
 
 def called(files: Iterable[RawFile], value: str) -> list[RawFile]:
-    """The raw files of this name, this path or the start of this digest; else those of a name that ends so. Raises `UnknownRow`
-    where several names do."""
+    """The raw files of this name, this path or the start of this digest; else those of a name whose last part is it. Raises
+    `UnknownRow` where there are several such names."""
     received = list(files)
     digest = value.lower() if len(value) >= 8 else None
     if found := [f for f in received if value in (f.name, str(f.path)) or (digest and f.digest.startswith(digest))]:

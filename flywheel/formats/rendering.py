@@ -15,9 +15,10 @@ import orjson
 import polars as pl
 
 from flywheel.errors import ExportInvalid, Unreadable
-from flywheel.formats.earlier import Earlier, spliced
 from flywheel.formats.limits import file_faults, too_long
+from flywheel.formats.not_carried import NotCarried
 from flywheel.kinds import Export
+from flywheel.storage.earlier import Earlier
 from flywheel.storage.snapshots import Snapshot, StoredPart, write_synced
 from flywheel.workers import one_by_one, side_by_side
 
@@ -66,22 +67,14 @@ class Loss:
         self.examples += [id] if len(self.examples) < SHOWN else []
 
 
-@dataclass(slots=True)
-class Segment:
-    """What became of the examples of one part in one format: the reasons of those refused, and what was lost of which."""
-
-    refused: dict[str, str] = field(default_factory=dict)
-    lost: dict[str, Sequence[str]] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One part, rendered."""
 
     rows: Sequence[tuple[str, str, bool]]
     """Id, split, and whether the line is that of an earlier release, of each example in order."""
-    told: Mapping[str, Segment]
-    """Of each format, what became of the others."""
+    not_carried: Mapping[str, NotCarried]
+    """By format, of the others."""
     files: Path
     """Where the lines of these are: FILES.FORMAT.SPLIT."""
 
@@ -112,12 +105,12 @@ def _rendered(formats: Mapping[str, Export], candidate: Snapshot, aside: Path, b
         partial(render_part, part, formats, file, kept)
         for part, file, kept in zip(candidate.parts, files, same, strict=True)
     ]
-    told = [segments for _, segments in sorted(run(tasks), key=lambda done: done[0])]
+    fresh = [not_carried for _, not_carried in sorted(run(tasks), key=lambda done: done[0])]
     rows = [
         part.scan().select("id", "split", kept=pl.col("id").is_in(kept.implode())).collect().rows()
         for part, kept in zip(candidate.parts, same, strict=True)
     ]
-    return [_Part(*one) for one in zip(rows, told, files, strict=True)]
+    return [_Part(*one) for one in zip(rows, fresh, files, strict=True)]
 
 
 def _joined(
@@ -130,7 +123,7 @@ def _joined(
     before: Earlier | None,
 ) -> Written:
     """The parts in one format as its files."""
-    no, gone = before.told[form.use] if before is not None else ({}, {})
+    earlier = before.not_carried[form.use] if before is not None else NotCarried()
     names = {split: prefix + form.file(split) for split in SPLITS}
     known = {s: {id: n for n, id in enumerate(before.lines.get((form.use, s), ()) if before else ())} for s in SPLITS}
     lines: dict[str, list[str]] = {file: [] for file in names.values()}
@@ -138,13 +131,12 @@ def _joined(
     refused: dict[str, str] = {}
     lost: dict[str, Sequence[str]] = {}
     for part in parts:
-        fresh = part.told[form.use]
         for id, split, kept in part.rows:
-            why = (no if kept else fresh.refused).get(id)
-            if why is not None:
+            of = earlier if kept else part.not_carried[form.use]
+            if (why := of.refused.get(id)) is not None:
                 refused[id] = why
                 continue
-            if (what := (gone if kept else fresh.lost).get(id)) is not None:
+            if (what := of.lost.get(id)) is not None:
                 lost[id] = what
             lines[names[split]].append(id)
             places[split].append(known[split][id] if kept else -1)
@@ -163,6 +155,24 @@ def _joined(
     return Written(lines, refused, lost, tuple(prefix + c for c in beside), filled)
 
 
+def spliced(places: Sequence[int], before: Iterator[bytes], fresh: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines in their new order: line `place` of the earlier file, or, where that is -1, the next fresh one. Lines of the earlier file
+    keep their order. Raises `ExportInvalid` where `places` asks for them in another: the line would be that of another example."""
+    at, line = -1, b""
+    for place in places:
+        if place < 0:
+            yield next(fresh)
+            continue
+        while at < place:
+            at, line = at + 1, next(before)
+        if at != place:
+            raise ExportInvalid(
+                f"line {place + 1:,} of the earlier release is wanted after line {at + 1:,}; expected lines in the order of its file. "
+                "Nothing was released."
+            )
+        yield line
+
+
 def _lines_of(files: Sequence[Path]) -> Iterator[bytes]:
     for path in files:
         with path.open("rb") as file:
@@ -170,9 +180,9 @@ def _lines_of(files: Sequence[Path]) -> Iterator[bytes]:
                 yield line[:-1]
 
 
-def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, but: pl.Series) -> dict[str, Segment]:
+def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, but: pl.Series) -> dict[str, NotCarried]:
     """Render one part but for some ids in every format, into the files TARGET.FORMAT.SPLIT."""
-    told = {use: Segment() for use in formats}
+    no = {use: NotCarried() for use in formats}
     files = {
         (use, split): target.with_name(f"{target.name}.{use}.{split}").open("wb") for use in formats for split in SPLITS
     }
@@ -180,30 +190,30 @@ def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, b
         wanted = part.scan().filter(~pl.col("id").is_in(but.implode())) if len(but) < part.tables["rows"].rows else None
         for example in wanted.collect().iter_rows(named=True) if wanted is not None else ():
             for use, form in formats.items():
-                if (line := _line(form, example, told[use])) is not None:
+                if (line := _line(form, example, no[use])) is not None:
                     files[use, example["split"]].write(line + b"\n")
     finally:
         for file in files.values():
             file.close()
-    return told
+    return no
 
 
-def _line(form: Export, example: Mapping[str, Any], segment: Segment) -> bytes | None:
-    """The line of one example, or None where it is refused; losses and reasons are told to the segment."""
+def _line(form: Export, example: Mapping[str, Any], no: NotCarried) -> bytes | None:
+    """The line of one example, or None where it is refused; reasons and losses are added to `no`."""
     try:
         row = form.render(example)
         line = orjson.dumps(row)
     except Unreadable as e:
-        segment.refused[example["id"]] = e.reason
+        no.refused[example["id"]] = e.reason
         return None
     except ValueError as e:  # a string that should hold JSON and does not
-        segment.refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
+        no.refused[example["id"]] = f"unreadable_json: {type(e).__name__}"
         return None
     if unfit := "over_token_limit" if too_long(form.use, line) else form.fault(row):
-        segment.refused[example["id"]] = unfit
+        no.refused[example["id"]] = unfit
         return None
     if lost := form.losses(example):
-        segment.lost[example["id"]] = lost
+        no.lost[example["id"]] = lost
     return line
 
 

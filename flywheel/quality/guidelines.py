@@ -1,7 +1,7 @@
 """Guidelines: what people and judges label by. The recipe names each with its version; a digest says which text that was.
 
-An event of feedback names its guideline in its metadata (`guideline`, `guideline_version`, or NAME@VERSION as one). What a guideline
-says is not read here: it is known by its bytes.
+An event of feedback names its guideline in its metadata (`guideline` and `guideline_version`; or NAME@VERSION in `guideline`
+alone, to which no version is then appended). What a guideline says is not read here: it is known by its bytes.
 """
 
 import hashlib

@@ -30,9 +30,9 @@ from flywheel.formats.card import ABOUT, card
 from flywheel.formats.chat_templates import TemplateInvalid
 from flywheel.formats.croissant import NAME as CROISSANT
 from flywheel.formats.croissant import croissant
-from flywheel.formats.earlier import ROWS, Earlier, earlier, rendering, told_of
 from flywheel.formats.limits import file_remarks
 from flywheel.formats.mask_proof import FAULTS, Proof, prove
+from flywheel.formats.not_carried import NotCarried, told_of
 from flywheel.formats.rendering import SPLITS, Written, read_back, write_formats
 from flywheel.formats.serving import fingerprint
 from flywheel.kinds import Export, SetKind
@@ -45,6 +45,7 @@ from flywheel.quantity.economics import Serving, worth
 from flywheel.quantity.tokens_of_sets import tokens_of
 from flywheel.records import canonical
 from flywheel.rights.clearance import told
+from flywheel.storage.earlier import ROWS, Earlier, earlier, rendering
 from flywheel.storage.snapshots import Snapshot, Store, exchanged, file_digest, sync, write_synced
 
 if TYPE_CHECKING:
@@ -355,7 +356,8 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
     written = write_formats(formats, wanted.name, candidate, folder, before)
     readers = read_back(formats, written, folder)
     first = next(iter(written.values()), Written({}, {}, {}, (), {}))
-    write_rows(candidate, first, told_of({use: (w.refused, w.lost) for use, w in written.items()}), folder / ROWS)
+    not_carried = {use: NotCarried(w.refused, w.lost) for use, w in written.items()}
+    write_rows(candidate, first, told_of(not_carried), folder / ROWS)
     chosen = write_selection(candidate, folder / SELECTED)
     manifest = _manifest(wanted, candidate, context, written) | {"rendering": rendering(formats)}
     manifest["tokens"] = tokens_of(wanted, candidate, next((c for c in context.chain if c.name == "curated"), None))

@@ -9,9 +9,7 @@ import pytest
 
 from flywheel.errors import ExportInvalid
 from flywheel.exports import EXPORTS
-from flywheel.formats import earlier as reuse
 from flywheel.formats import rendering
-from flywheel.formats.earlier import ROWS, earlier, spliced, told_of
 from flywheel.formats.limits import limits
 from flywheel.kinds import Split
 from flywheel.sets.corpus import Corpus
@@ -20,6 +18,8 @@ from flywheel.sets.preference import Preference
 from flywheel.sets.sft import Sft
 from flywheel.stages.assemble import assemble
 from flywheel.stages.export import ExportContext, ancestry, current, release
+from flywheel.storage import earlier as reuse
+from flywheel.storage.earlier import ROWS, earlier
 from flywheel.storage.snapshots import Store, file_digest
 from tests.build import chat
 from tests.pools import comparison, comparisons_of, label, labels_of, published, screened_of
@@ -53,9 +53,9 @@ def rendered(monkeypatch):
     seen: list[tuple[str, str]] = []
     line = rendering._line
 
-    def noting(form, example, segment):
+    def noting(form, example, no):
         seen.append((form.use, example["id"]))
-        return line(form, example, segment)
+        return line(form, example, no)
 
     monkeypatch.setattr(rendering, "_line", noting)
     return seen
@@ -185,17 +185,3 @@ def test_lines_that_do_not_read_back_are_not_released_wherever_they_are_from(tmp
     manifest.write_bytes(manifest.read_bytes().replace(was.encode(), file_digest(file).encode()))
     with pytest.raises(ExportInvalid, match="line 1"):
         released(tmp_path, wanted)
-
-
-def test_spliced_lines_keep_their_order():
-    told = spliced([0, -1, 2, -1, 3], iter([b"a", b"b", b"c", b"d"]), iter([b"1", b"2"]))
-    assert list(told) == [b"a", b"1", b"c", b"2", b"d"]
-
-
-def test_what_formats_said_of_each_example():
-    told = told_of({"trl": ({"a": "why: so"}, {"b": ["name", "extra"]}), "openai": ({}, {"a": ["x"]})}).sort("id")
-    assert told.to_dicts() == [
-        {"id": "a", "refused": ["trl: why: so"], "lost": ["openai: x"]},
-        {"id": "b", "refused": None, "lost": ["trl: name", "trl: extra"]},
-    ]
-    assert reuse._told(told, "trl") == ({"a": "why: so"}, {"b": ["name", "extra"]})

@@ -4,7 +4,7 @@ What a format made of an example is the same as long as the example, the format,
 written is read back as a whole, wherever its lines are from.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import polars as pl
 
 from flywheel.errors import FlywheelError
 from flywheel.formats.limits import limits
+from flywheel.formats.not_carried import NotCarried, read_from
 from flywheel.kinds import Export
 from flywheel.lineage import ENGINE
 from flywheel.records import canonical, short_hash
@@ -33,8 +34,8 @@ class Earlier:
     folder: Path
     lines: Mapping[tuple[str, str], Sequence[str]]
     """Format and split -> the ids of the lines of its file."""
-    told: Mapping[str, tuple[Mapping[str, str], Mapping[str, Sequence[str]]]]
-    """Format -> the reason of each example it refused, and what it lost of which."""
+    not_carried: Mapping[str, NotCarried]
+    """By format."""
     parts: Mapping[str, StoredPart]
 
     def same(self, part: StoredPart) -> pl.Series:
@@ -69,53 +70,13 @@ def earlier(folder: Path | None, store: Store, name: str, formats: Mapping[str, 
         of = store.find(name, manifest["snapshot"])
         parts = {p.name: p for p in of.parts} if of is not None else {}
         rows = pl.read_parquet(folder / ROWS, columns=["id", "split", "refused", "lost"])
-        told = {use: _told(rows, use) for use in formats}
+        no = {use: read_from(rows, use) for use in formats}
         sides = rows.partition_by("split", as_dict=True, maintain_order=True)
         lines = {
-            (use, str(split)): [id for id in side["id"].to_list() if id not in no]
-            for use, (no, _) in told.items()
+            (use, str(split)): [id for id in side["id"].to_list() if id not in no[use].refused]
+            for use in formats
             for (split,), side in sides.items()
         }
-        return Earlier(folder, lines, told, parts)
+        return Earlier(folder, lines, no, parts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, FlywheelError, pl.exceptions.PolarsError):
         return None
-
-
-def told_of(every: Mapping[str, tuple[Mapping[str, str], Mapping[str, Sequence[str]]]]) -> pl.DataFrame:
-    """`id`, `refused` and `lost`: of each example that a format refused, or lost something of, the format and the reason, "FORMAT: WHY"."""
-    refused = [(i, f"{use}: {why}") for use, (no, _) in every.items() for i, why in no.items()]
-    lost = [(i, f"{use}: {what}") for use, (_, gone) in every.items() for i, whats in gone.items() for what in whats]
-    frames = [
-        pl.DataFrame(rows, schema={"id": pl.String, name: pl.String}, orient="row")
-        .group_by("id", maintain_order=True)
-        .agg(name)
-        for name, rows in (("refused", refused), ("lost", lost))
-    ]
-    return frames[0].join(frames[1], on="id", how="full", coalesce=True)
-
-
-def _told(rows: pl.DataFrame, use: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Of one format: the reason of each refused example, and what it lost of which."""
-    head = f"{use}: "
-    no, gone = (
-        rows.select("id", said=name).drop_nulls().explode("said").filter(pl.col("said").str.starts_with(head))
-        for name in ("refused", "lost")
-    )
-    lost: dict[str, list[str]] = {}
-    for id, what in gone.iter_rows():
-        lost.setdefault(id, []).append(what.removeprefix(head))
-    return {id: why.removeprefix(head) for id, why in no.iter_rows()}, lost
-
-
-def spliced(places: Sequence[int], before: Iterator[bytes], fresh: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines in their new order: line `place` of the earlier file, or, where that is -1, the next fresh one. Lines of the earlier file
-    keep their order."""
-    at, line = -1, b""
-    for place in places:
-        if place < 0:
-            yield next(fresh)
-            continue
-        while at < place:
-            at, line = at + 1, next(before)
-        assert at == place, "lines of the earlier file are asked for in another order"
-        yield line
