@@ -33,7 +33,8 @@ def forget(
 
     Without --yes nothing is erased: what would go is told.
 
-    Who is forgotten is kept from coming back: --suppressed lists the entries, --lift takes one back.
+    Who is forgotten is kept from coming back: --suppressed lists the entries, --lift takes one back. A user of whom nothing is
+    here is kept from coming in, and nothing is built.
 
     \b
     Example: flywheel forget --user u_1 && flywheel forget --user u_1 --yes
@@ -50,7 +51,7 @@ def forget(
 def _listed(home: Home, as_json: bool) -> int:
     from flywheel.erasure import lifting, summary
 
-    told = lifting.suppressed(home)
+    told = lifting.entries(home)
     tell(told, as_json, summary.entries(told))
     return 0
 
@@ -74,11 +75,16 @@ def _erased(home: Home, asked: tuple[str, str], yes: bool, as_json: bool) -> int
         if yes:
             erasure.begin(home, planned)
     if not yes:
-        answer = {"would_erase": True, "erased": False, **planned.stock}
-        tell(answer, as_json, summary.would_go(asked[0], planned.stock))
+        nothing = planned.subject.nothing
+        answer = {"would_erase": not nothing, "would_suppress": True, "erased": False, **planned.stock}
+        tell(answer, as_json, summary.would_suppress() if nothing else summary.would_go(asked[0], planned.stock))
         return 0
     made = carried_out(home)
-    tell({"erased": True, **made, "finished_before": finished}, as_json, summary.gone(home.path, made))
+    tell(
+        {"erased": not planned.subject.nothing, **made, "finished_before": finished},
+        as_json,
+        summary.gone(home.path, made),
+    )
     return 0 if made["proof"]["clean"] else 1
 
 
@@ -96,9 +102,10 @@ def carried_out(home: Home) -> dict[str, Any]:
     from flywheel.erasure import forget as erasure
 
     with progress("erasing") as say, silence():
-        from assets import launch
 
         def rebuild() -> Mapping[str, Any]:
+            from assets import launch  # not where there is nothing to build anew
+
             try:
                 result = launch.build(home, progress=say)
             except HomeBusy:

@@ -20,7 +20,7 @@ from flywheel.erasure.needles import Needles
 from flywheel.erasure.purge import empty_cache, only_newest, purge, remove_export, scrub_records
 from flywheel.erasure.search import Searched, files_of, search, told
 from flywheel.erasure.subject import Request, Subject, find
-from flywheel.erasure.suppression import RENAMED, add, stand_in
+from flywheel.erasure.suppression import RENAMED, add, read, stand_in
 from flywheel.errors import ErasureUnfinished, UnknownRow
 from flywheel.home import FOLDERS, Home
 from flywheel.logs import blank as blanking
@@ -47,7 +47,8 @@ class Plan:
 def plan(home: Home, kind: str, value: str) -> Plan:
     """What a request would remove. Files that wait in the inbox are taken first. Call while holding the home's lock.
 
-    Raises `UnknownRow` where nothing of them is there; it names the receipts there are.
+    Raises `UnknownRow` where nothing of them is there and they cannot be kept from coming in, or are already: it names the
+    receipts there are.
     """
     take(home)
     files = home.store.publish(ingest.read_files(home.raw, home.secret))
@@ -56,7 +57,18 @@ def plan(home: Home, kind: str, value: str) -> Plan:
     except UnknownRow as e:
         known = [r["id"] for r in receipt.earlier(home, kind, value)]
         raise UnknownRow(f"{e} They were forgotten before: receipt {', '.join(known)}." if known else str(e)) from None
+    if subject.nothing and (standing := _standing(home, kind, value)):
+        raise UnknownRow(
+            f"there is nothing of that {kind} in this home. They were forgotten before, and are kept from coming in: receipt "
+            f"{', '.join(standing)}."
+        )
     return Plan(subject, receipt.taken_stock(home, subject))
+
+
+def _standing(home: Home, kind: str, value: str) -> list[str]:
+    """Receipts of the same request whose entry is on the list, not lifted."""
+    entries = read(home.raw.root).entries
+    return [r["id"] for r in receipt.earlier(home, kind, value) if r["id"] in entries]
 
 
 def unfinished(home: Home) -> dict[str, Any] | None:
@@ -131,12 +143,51 @@ def _without_empty(folder: Path, home: Home) -> None:
 def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
     """Remove every copy there is, look at every byte of the home, write the receipt and end the erasure. Returns the receipt.
 
+    Where nothing of them was there nothing is removed, and only the raw files are looked at.
+
     Call while holding the home's lock, after the build. Raises `ErasureUnfinished` where something of them is left that is
     flywheel's to remove; the erasure then stays open.
     """
     noted = unfinished(home)
     assert noted is not None, "no erasure was begun"
     sought, began = Needles(*(tuple(v) for v in noted["needles"])), time.monotonic()
+    if removes(noted):
+        done, emptied = _removed(home, noted, sought)
+    else:
+        done, emptied = search(files_of(home.raw.root), sought.some()), False
+    for file in noted["stock"]["files"]:
+        there = home.raw.find(file["file"])
+        file |= {"now": there.bytes_digest, "name": there.name} if there else {"now": "", "name": RENAMED}
+    said = {
+        **{k: noted[k] for k in ("kind", "subject", "began")},
+        "ended": receipt.now(),
+        **noted["stock"],
+        "rebuilt": dict(rebuilt),
+        "seconds": {k: round(v, 1) for k, v in {**seconds, "remove_and_search": time.monotonic() - began}.items()},
+        "cache_emptied": emptied,
+        "left": told(done.found, home.path),
+        "proof": {
+            "clean": not done.found,
+            "searched": receipt.WHOLE if removes(noted) else receipt.RAW,
+            "sought": len(sought.some()),
+            "of": len(sought),
+            "shared": noted["shared"],
+            "untold": noted["untold"],
+        }
+        | {k: getattr(done, k) for k in ("files", "size", "unpacked")},
+    }
+    made = receipt.write(home, said)
+    (home.path / JOURNAL).unlink()
+    return made
+
+
+def removes(noted: Mapping[str, Any]) -> bool:
+    """Whether an erasure that was begun has anything to remove."""
+    return bool(noted["lines"] or noted["named_after"])
+
+
+def _removed(home: Home, noted: Mapping[str, Any], sought: Needles) -> tuple[Searched, bool]:
+    """Remove every copy; what the search then found, and whether there were vectors to remove."""
     home.store.sweep()
     home.raw.sweep()
     emptied = empty_cache(home)
@@ -153,29 +204,7 @@ def finish(home: Home, rebuilt: Mapping[str, Any], seconds: Mapping[str, float])
             f"something of them is still in {', '.join(told({p: set() for p in left_ours}, home.path)[:5])}. Is another program at "
             f"work in the home, such as flywheel up? End it, then run: flywheel build --home {home.path}"
         )
-    for file in noted["stock"]["files"]:
-        there = home.raw.find(file["file"])
-        file |= {"now": there.bytes_digest, "name": there.name} if there else {"now": "", "name": RENAMED}
-    said = {
-        **{k: noted[k] for k in ("kind", "subject", "began")},
-        "ended": receipt.now(),
-        **noted["stock"],
-        "rebuilt": dict(rebuilt),
-        "seconds": {k: round(v, 1) for k, v in {**seconds, "remove_and_search": time.monotonic() - began}.items()},
-        "cache_emptied": emptied,
-        "left": told(done.found, home.path),
-        "proof": {
-            "clean": not done.found,
-            "sought": len(sought.some()),
-            "of": len(sought),
-            "shared": noted["shared"],
-            "untold": noted["untold"],
-        }
-        | {k: getattr(done, k) for k in ("files", "size", "unpacked")},
-    }
-    made = receipt.write(home, said)
-    (home.path / JOURNAL).unlink()
-    return made
+    return done, emptied
 
 
 def _purged(home: Home, sought: Needles) -> tuple[Searched, list[Path]]:
@@ -208,12 +237,14 @@ def _touched(files: list[Path], seen: Mapping[Path, int], again: "list[Path] | t
 
 
 def carry_out(home: Home, rebuild: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """All steps of an erasure that was begun. `rebuild` builds the home and says what it came to; it takes the lock itself."""
+    """All steps of an erasure that was begun. `rebuild` builds the home and says what it came to; it takes the lock itself, and is
+    not called where there is nothing to remove."""
     began = time.monotonic()
     with home.lock(who="flywheel forget"):
         blank(home)
+        noted = unfinished(home)
     blanked = time.monotonic()
-    rebuilt = rebuild()
+    rebuilt = rebuild() if noted is None or removes(noted) else {}
     built = time.monotonic()
     with home.lock(wait=60.0, who="flywheel forget"):
         return finish(home, rebuilt, {"blank": blanked - began, "build": built - blanked})

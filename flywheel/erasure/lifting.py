@@ -29,11 +29,9 @@ from flywheel.erasure.suppression import (
     quoting,
     read,
     stand_in,
+    suppressed,
     tables_of,
     write,
-)
-from flywheel.erasure.suppression import (
-    suppressed as on_list,
 )
 from flywheel.errors import ErasureUnfinished, RawUnsettled, UnknownRow, nearest
 from flywheel.home import Home
@@ -103,7 +101,7 @@ def _written(home: Home, entry: Entry) -> dict[str, Any]:
     return told
 
 
-def suppressed(home: Home) -> dict[str, list[dict[str, Any]]]:
+def entries(home: Home) -> dict[str, list[dict[str, Any]]]:
     """Every entry of the list, and those that were lifted, without a digest in clear."""
     known = read(home.raw.root)
     facts = ("id", "kind", "began", "lifted")
@@ -181,7 +179,7 @@ def _with_others(home: Home, file: RawFile, digests: Collection[str], numbers: C
     they name them in quotation marks or, in a conversation that has lines of theirs in this file, repeat their words or are nobody's."""
     if not numbers or not digests:
         return set()
-    secret, holds = home.secret, on_list(digests, home.secret)
+    secret, holds = home.secret, suppressed(digests, home.secret)
     told = pl.LazyFrame([(file.digest, *line) for line in _lines(home, file, numbers)], schema=RAW_LINES, orient="row")
     found = set(quoting(told, holds, secret, least=SHORTEST)["line"].to_list())
     theirs = [rows.filter(holds("user", rows["user"]).fill_null(False)) for rows in _calls_of(home, file)]

@@ -22,6 +22,12 @@ from flywheel.storage.results import runs_of
 from flywheel.storage.snapshots import Snapshot, replace_synced
 
 FOLDER = "receipts"
+WHOLE, RAW = "home", "raw"
+SEARCHED = {
+    WHOLE: "Files searched afterwards, all that are in the home",
+    RAW: "Nothing of them was there; they are kept from coming in. Files searched, those of the raw logs and no others",
+}
+"""What the search at the end looked at, and how a receipt says so."""
 LIFTED = "-lifted"
 """How the name of a receipt ends that tells of an erasure taken back."""
 
@@ -51,12 +57,12 @@ def earlier(home: Home, kind: str, value: str) -> list[dict[str, Any]]:
 def taken_stock(home: Home, subject: Subject) -> dict[str, Any]:
     """Before anything goes: the files, the rows of every dataset, the versions of every set and the runs that used them."""
     ids = row_ids(home, subject)
-    heads = {name: home.store.head(name) for name in home.store.names()}
+    heads = {name: home.store.head(name) for name in home.store.names()} if ids else {}
     rows = {name: n for name, head in heads.items() if (n := _rows(head, ids))}
     versions = [v for name, head in heads.items() if is_set(head) for v in _candidates(home, name, ids)]
     versions += [
         {"set": e.set, "version": e.version, "examples": n, "released": True, "current": e.current}
-        for e in exported(home)
+        for e in (exported(home) if ids else ())
         if (n := sum(_count(pl.scan_parquet(f, glob=False), ids) for f in e.folder.rglob("rows.parquet")))
     ]
     listed = {(v["set"], v["version"]): v for v in versions}
@@ -78,6 +84,8 @@ def taken_stock(home: Home, subject: Subject) -> dict[str, Any]:
 def row_ids(home: Home, subject: Subject) -> list[str]:
     """Ids of the conversations and events that were read from these lines."""
     found: set[str] = set()
+    if subject.lines.is_empty():
+        return []
     wanted = subject.lines.lazy().select("file", "line")
     for name, column in (("conversations", "id"), ("feedback", "feedback_id")):
         if home.store.head_key(name) is not None:
@@ -152,7 +160,7 @@ def readable(receipt: Mapping[str, Any]) -> str:
         f"- Lines of logs and feedback: {sum(receipt['lines'].values()):,}"
         + (f" ({', '.join(f'{k} {n:,}' for k, n in receipt['lines'].items())})" if receipt["lines"] else ""),
         f"- Rows and examples, over all datasets: {sum(receipt['rows'].values()):,}",
-        f"- Files searched afterwards: {proof['files']:,}, {proof['unpacked']:,} bytes unpacked, for {proof['sought']:,} values: "
+        f"- {SEARCHED[proof['searched']]}: {proof['files']:,}, {proof['unpacked']:,} bytes unpacked, for {proof['sought']:,} values: "
         + ("**nothing found**." if proof["clean"] else "**something is left**, see below."),
     ]
     if proof["shared"]:

@@ -55,19 +55,25 @@ class Subject:
     named_after: frozenset[str] = frozenset()
     """Digests of raw files whose very name holds theirs."""
 
+    @property
+    def nothing(self) -> bool:
+        """Whether no line and no file's name is theirs or names them: they can only be kept from coming in."""
+        return self.lines.is_empty() and not self.named_after
+
 
 def find(request: Request, files: Snapshot, raw: Iterable[RawFile], recipe: Recipe, secret: bytes) -> Subject:
-    """All lines and names of whom a request means. Raises `UnknownRow` where nothing of them is there."""
+    """All lines and names of whom a request means. Raises `UnknownRow` where nothing of a conversation or a source is there; a user
+    may be `Subject.nothing`."""
     tables = {t: files.scan(t) for t in ("conversations", "feedback", "quarantine")}
     names = NAMES_OF[request.kind](request.value, tables, recipe, secret)
     received = list(raw)
     if request.kind == "source" and request.value not in SOURCES:
         names = {"line": _lines_of_file(request.value, received)}
     found = lines_meant(tables, meant(names), secret)
-    if found.is_empty():
+    if found.is_empty() and request.kind != "user":
         raise UnknownRow(
-            f"there is nothing of that {request.kind} in this home. Name a user, a conversation or a call as the logs do, a "
-            "source by its format or by the name or digest of a raw file."
+            f"there is nothing of that {request.kind} in this home. Name a conversation or a call as the logs do, a source by its "
+            "format or by the name or digest of a raw file."
         )
     sought, untold = needles(request, names, tables, found)
     named = {f.digest: f.name for f in received if request.kind == "user" and bears(f.name, request.value)}

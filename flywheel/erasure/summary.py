@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from flywheel.erasure.receipt import FOLDER, LIFTED
+from flywheel.erasure.receipt import FOLDER, LIFTED, RAW
 from flywheel.report import plain
 
 BY = {
@@ -47,12 +47,21 @@ def would_go(kind: str, stock: Mapping[str, Any]) -> RenderableType:
     return text
 
 
+def would_suppress() -> RenderableType:
+    """What a request comes to for a user of whom nothing is there."""
+    text = Text("Nothing of that user is in this home: no line and no name of a raw file.\n", style="bold")
+    text.append("Nothing was done. To keep them from coming in: the same command with --yes\n", style="yellow")
+    return text
+
+
 def gone(home: Path, made: Mapping[str, Any]) -> RenderableType:
     """What was removed, the proof, and where the receipt lies."""
     proof, text = made["proof"], Text()
-    text.append(f"Forgot {sum(made['lines'].values()):,} lines of {len(made['files'])} raw files.\n", style="bold")
+    raw = proof["searched"] == RAW
+    lines = f"Forgot {sum(made['lines'].values()):,} lines of {len(made['files'])} raw files.\n"
+    text.append("Nothing of them was there; they are kept from coming in.\n" if raw else lines, style="bold")
     text.append(
-        f"  Searched {proof['files']:,} files, {proof['unpacked']:,} bytes unpacked, for {proof['sought']:,} values: "
+        f"  Searched {proof['files']:,} {'raw ' if raw else ''}files, {proof['unpacked']:,} bytes unpacked, for {proof['sought']:,} values: "
     )
     text.append(
         "nothing found.\n" if proof["clean"] else "something is left.\n", style="green" if proof["clean"] else "red"

@@ -20,7 +20,8 @@ import zstandard
 from flywheel.__main__ import run
 from flywheel.audit.forward import reached
 from flywheel.erasure import forget as erasure
-from flywheel.erasure.suppression import sealed
+from flywheel.erasure import receipt
+from flywheel.erasure.suppression import read, sealed
 from flywheel.home import Home
 from flywheel.logs.identities import pseudonym
 from flywheel.storage.catalog import Catalog
@@ -290,8 +291,10 @@ def test_one_conversation_and_one_source_can_be_forgotten(used, done):
     assert (code, answer["lines"]) == (0, {"line": 2})
     code, answer = said("forget", "--source", "openai_chat", "--home", used.path)
     assert answer["rows"]["conversations"] == used.store.head("conversations").count()
+    code, answer = said("forget", "--conversation", "nobody-here", "--home", used.path)
+    assert (code, "nothing of that conversation" in answer["error"]) == (1, True)
     code, answer = said("forget", "--user", "nobody-here", "--home", used.path)
-    assert (code, "nothing of that user" in answer["error"]) == (1, True)
+    assert (code, answer["would_erase"], answer["would_suppress"]) == (0, False, True)
 
 
 @pytest.mark.slow
@@ -310,3 +313,63 @@ def test_a_folder_of_the_inbox_named_after_them_goes_with_its_files(tmp_path, fo
     erasure.blank(home)
     assert sorted(str(p.relative_to(home.inbox)) for p in home.inbox.rglob("*")) == ["feedback", "logs"]
     assert [f.name for f in home.raw.files()] == ["forgotten.jsonl"]
+
+
+def kept_out(home: Home, user: str):
+    return said("forget", "--user", user, "--yes", "--home", home.path)
+
+
+def test_a_user_of_whom_nothing_is_there_is_kept_from_coming_in(tmp_path):
+    home = Home.create(tmp_path / "home", 'name = "x"\n')  # before any log has come
+    code, dry = said("forget", "--user", "subject-7", "--home", home.path)
+    assert (code, dry["would_erase"], dry["would_suppress"], dry["lines"]) == (0, False, True, {})
+    assert read(home.raw.root).entries == {}
+    code, made = kept_out(home, "subject-7")
+    assert (code, made["erased"], made["lines"], made["files"], made["rebuilt"]) == (0, False, {}, [], {})
+    assert [(e.id, e.kind) for e in read(home.raw.root).entries.values()] == [(made["id"], "user")]
+    assert erasure.unfinished(home) is None
+    source = tmp_path / "a.jsonl"
+    source.write_text("".join(json.dumps(call(n, user_id=u)) + "\n" for n, u in ((1, "u1"), (2, "subject-7"))))
+    assert home.raw.keep(source)[0].forgotten == {2}
+    assert traces(home.path) == {}
+    code, again = said("forget", "--user", "subject-7", "--yes", "--home", home.path)
+    assert (code, made["id"] in again["error"], len(read(home.raw.root).entries)) == (1, True, 1)
+    assert said("forget", "--lift", made["id"], "--yes", "--home", home.path)[0] == 0
+    began = json.loads((home.path / "receipts" / f"{made['id']}.json").read_text())["began"]
+    while receipt.now() == began:  # an id is of the second
+        time.sleep(0.05)
+    assert kept_out(home, "subject-7")[0] == 0  # what was lifted can be asked for again
+    assert home.raw.keep(source)[0].forgotten == {2}
+
+
+def test_where_nothing_is_there_nothing_is_removed_and_the_receipt_says_what_was_searched(tmp_path, capsys):
+    home = Home.create(tmp_path / "home", 'name = "x"\n')
+    drop(home, "logs/a.jsonl", call(1), call(2))
+    (home.path / "cache").mkdir()
+    for name in ("catalog.duckdb", "cache/embeddings.db"):
+        (home.path / name).write_bytes(b"kept")
+    (home.path / "notes.txt").write_text('"subject-7"')  # outside of the raw files, and so not looked at
+    for arguments in ([], ["--yes"]):
+        assert run(["forget", "--user", "subject-7", *arguments, "--home", str(home.path)]) == 0
+    text = capsys.readouterr().out
+    assert "Nothing of that user is in this home" in text
+    assert "Nothing of them was there; they are kept from coming in" in text
+    (path,) = (home.path / "receipts").glob("*.json")
+    proof = json.loads(path.read_text())["proof"]
+    raw = [p for p in home.raw.root.rglob("*") if p.is_file()]
+    assert (proof["clean"], proof["searched"], proof["sought"], proof["files"]) == (True, "raw", 2, len(raw))
+    assert proof["unpacked"] >= sum(p.stat().st_size for p in raw)
+    assert "those of the raw logs and no others" in path.with_suffix(".md").read_text()
+    assert (
+        (home.path / "catalog.duckdb").read_bytes() == (home.path / "cache" / "embeddings.db").read_bytes() == b"kept"
+    )
+
+
+def test_a_suppression_killed_before_its_receipt_is_ended_by_the_next_command(tmp_path):
+    home = Home.create(tmp_path / "home", 'name = "x"\n')
+    with home.lock():
+        erasure.begin(home, erasure.plan(home, "user", "subject-7"))
+    code, answer = kept_out(home, "subject-8")
+    assert (code, erasure.unfinished(home)) == (0, None)
+    assert set(read(home.raw.root).entries) == {answer["id"], answer["finished_before"]}
+    assert {p.stem for p in (home.path / "receipts").glob("*.json")} == {answer["id"], answer["finished_before"]}

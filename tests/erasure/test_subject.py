@@ -86,6 +86,21 @@ def test_lines_that_name_them_elsewhere_and_broken_ones(home):
     assert subject.counts == {"mention": 1, "user": 2}
 
 
+def test_a_user_of_whom_nothing_is_there_is_known_by_name_only(home):
+    found, subject = meant(home, "user", "subject-7", [line(1, "other")])
+    assert (found, subject.nothing, subject.counts) == ([], True, {})
+    assert subject.names == {"user": {pseudonym("subject-7", home.secret)}, "call": frozenset(), "line": frozenset()}
+
+
+def test_a_user_whom_others_name_only_goes_with_these_lines(home):
+    found, subject = meant(home, "user", "subject-7", [line(1, "other", metadata={"for": "subject-7"}), line(2, "a")])
+    assert (found, subject.nothing, subject.counts) == ([(0, 1)], False, {"mention": 1})
+
+
+def test_a_name_inside_a_longer_text_is_not_a_mention(home):
+    assert meant(home, "user", "subject-7", [line(1, "other", metadata={"for": "of subject-7, they say"})])[1].nothing
+
+
 def test_both_halves_of_a_batch_call(home):
     def half(custom_id, **more):
         return {"custom_id": custom_id} | more
@@ -108,7 +123,7 @@ def test_a_conversation_a_call_a_file_and_a_format(home):
     assert meant(home, "source", "f0.jsonl")[0] == [(0, 1), (0, 2), (0, 3)]
     assert meant(home, "source", home.raw.files()[0].digest[:12])[0] == [(0, 1), (0, 2), (0, 3)]
     assert meant(home, "source", "openai_chat")[0] == [(0, 1), (0, 2), (0, 3)]
-    for kind in ("user", "conversation", "source"):
+    for kind in ("conversation", "source"):
         with pytest.raises(UnknownRow, match=f"nothing of that {kind}"):
             meant(home, kind, "nobody")
 
