@@ -1,7 +1,6 @@
 """One candidate asset per set of the recipe, and the coverage of those that shall cover something."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import dagster as dg
 
@@ -11,7 +10,7 @@ from assets.resources import HomeResource
 from flywheel.coverage.wanted import SUFFIX
 from flywheel.kinds import SetKind
 from flywheel.recipe import Recipe
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.stages.cover import cover
 from flywheel.storage.snapshots import Snapshot
 
@@ -41,15 +40,23 @@ def further(wanted: SetKind, recipe: Recipe) -> list[str]:
     ]
 
 
-def made(home: HomeResource, wanted: SetKind, recipe: Recipe, *stages: Snapshot) -> dg.Output[Snapshot]:
-    """The candidate. `stages`: curated, screened, labels."""
-    rest = (recipe.seed, recipe.edits, home.home.secret)
-    compared = home.store.head("measurements") if wanted.sketched() else None
-    logs = [home.store.head(name) for name in ("conversations", "signals")] if wanted.measures_usage else []
-    kept = home.store.head("reserved") if recipe.pilots else None
-    heard = (home.store.head("feedback"), recipe.feedback)
-    stage = partial(assemble, before=home.store.newest(wanted.name), heard=heard, guidelines=recipe.guideline)
-    return published(home, stage, wanted, *stages, *rest, compared, logs, kept)
+def made(
+    home: HomeResource, wanted: SetKind, recipe: Recipe, curated: Snapshot, screened: Snapshot, labels: Snapshot
+) -> dg.Output[Snapshot]:
+    """The candidate, with what else it is made from: see `further`."""
+    store, usage = home.store, ("conversations", "signals") if wanted.measures_usage else ()
+    inputs = Inputs(
+        curated,
+        screened,
+        labels,
+        measurements=store.head("measurements") if wanted.sketched() else None,
+        logs=[store.head(name) for name in usage],
+        reserved=store.head("reserved") if recipe.pilots else None,
+        heard=(store.head("feedback"), recipe.feedback),
+        guidelines=recipe.guideline,
+        before=store.newest(wanted.name),
+    )
+    return published(home, assemble, wanted, inputs, recipe.seed, recipe.edits, home.home.secret)
 
 
 def candidate(wanted: SetKind, recipe: Recipe) -> dg.AssetsDefinition:

@@ -17,7 +17,7 @@ from flywheel.kinds import SetKind
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.stages.export import ExportContext, ancestry, release
 from flywheel.storage.snapshots import Store
 from tests.build import chat
@@ -62,7 +62,7 @@ def exported(folder: Path, wanted: SetKind, **said: Any) -> Path:
     """The release of a set."""
     store = Store(folder / "snapshots")
     found = published(store, screened_of(*chats(winners=wanted.use == "preference")), **said)
-    candidate = store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32))
+    candidate = store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     return release(
         wanted, candidate, folder / "exports", ExportContext("test", "0" * 32, (), ancestry(store, candidate))
     ).path

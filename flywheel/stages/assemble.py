@@ -46,6 +46,37 @@ SKETCHES = "near_duplicate"
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a set is assembled from."""
+
+    curated: Snapshot
+    """The pool."""
+    screened: Snapshot
+    """The text of its rows."""
+    labels: Snapshot
+    """What people said of them."""
+    measurements: Snapshot | None = None
+    """The sketches of texts; read where the selection of the set compares these."""
+    logs: Sequence[Snapshot] = ()
+    """The conversations and their signals, where the mix follows usage."""
+    reserved: Snapshot | None = None
+    """What pilots hold, where the recipe has one."""
+    heard: tuple[Snapshot, FeedbackPolicy] | None = None
+    """The feedback and the policy by which it became labels: how much people have looked at the set."""
+    guidelines: Sequence[Guideline] = ()
+    """Those of the recipe, by some of which the feedback heard was given."""
+    before: Snapshot | None = None
+    """An earlier version of the set, if there is one; what it holds is not formed again."""
+
+    def read(self, wanted: SetKind) -> list[Snapshot]:
+        """Those that say what is in this set, or are told of it, in the order of its derivation. Never `before`: by it a set comes
+        about sooner, and no other."""
+        sketches = self.measurements if wanted.sketched() else None
+        every = (self.curated, self.screened, self.labels, sketches, *self.logs, self.reserved, *(self.heard or ())[:1])
+        return [s for s in every if s is not None]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Who is in the set, before any message is read."""
 
@@ -64,34 +95,17 @@ class Plan:
     """What the selection of the recipe said of each example, where there is one."""
 
 
-def assemble(
-    wanted: SetKind,
-    curated: Snapshot,
-    screened: Snapshot,
-    labels: Snapshot,
-    recipe_seed: int,
-    edits: Sequence[Edit],
-    secret: bytes,
-    measurements: Snapshot | None = None,
-    logs: Sequence[Snapshot] = (),
-    reserved: Snapshot | None = None,
-    before: Snapshot | None = None,
-    heard: tuple[Snapshot, FeedbackPolicy] | None = None,
-    guidelines: Sequence[Guideline] = (),
-) -> Dataset:
+def assemble(wanted: SetKind, inputs: Inputs, recipe_seed: int, edits: Sequence[Edit], secret: bytes) -> Dataset:
     """The dataset of one set: `rows` (EXAMPLES), `rejected` (REJECTED_EXAMPLES) and `residue` (RESIDUE: what redactions still
     find in the examples), a part for each day of the conversations behind them. A part depends on its own examples and their text
     alone, and says in `made_of` (MADE_OF) what these are.
 
     `notes` holds what people and checks ask first: wanted, available, made, missing, cells (CELLS as dictionaries), short
     cells, reasons, the split, and the balance of labels where examples have one. A set with a selection has a table
-    `selection` (SELECTION) too; `measurements` is read where that compares texts. Where the mix follows usage, `logs` are the
-    conversations and their signals. A set that may repeat rows has a table `copies` (COPIES). `reserved`: what pilots
-    hold, where the recipe has one. `before`: an earlier version of the set, if there is one; what it holds is not formed again.
-    `heard`: the feedback and the policy by which it became labels, for how much people
-    have looked at the set, and by which of the `guidelines` what it is made from was labelled.
+    `selection` (SELECTION) too, one that may repeat rows a table `copies` (COPIES). Where feedback was heard, `notes` say how much
+    people have looked at the set, and by which guidelines what it is made from was labelled.
     """
-    wanted, told = followed(wanted, *logs)
+    wanted, told = followed(wanted, *inputs.logs)
     # Formats and bounds say nothing about what is in the set; changing them must not make another set.
     step = wanted.step()
     step = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in NOT_IN_THE_SET}})
@@ -101,44 +115,33 @@ def assemble(
         *(e.step() for e in edits),
         Step(use="pseudonym_key", parameters={"id": short_hash(secret)}),
     )
-    plan = decide(wanted, curated, screened, labels, recipe_seed, edits, secret, measurements, reserved)
-    sketched = [measurements] if measurements is not None and wanted.sketched() else []
-    further = [s for s in (*logs, reserved, *(heard or ())[:1]) if s is not None]
-    facts = {**notes(wanted, plan, told), **wanted.report(plan.chosen, curated.scan())}
-    if heard is not None:
+    plan = decide(wanted, inputs, recipe_seed, edits, secret)
+    facts = {**notes(wanted, plan, told), **wanted.report(plan.chosen, inputs.curated.scan())}
+    if inputs.heard is not None:
         mine = (plan.chosen.join(copies_in(plan.chosen), on="id", how="anti"), plan.rejected, plan.instead)
-        facts["looked_at"] = looked_at(wanted, *mine, labels, *heard)
-        if by := labelled_by(plan.chosen, heard[0], guidelines):
+        facts["looked_at"] = looked_at(wanted, *mine, inputs.labels, *inputs.heard)
+        if by := labelled_by(plan.chosen, inputs.heard[0], inputs.guidelines):
             facts["guidelines"] = by
     schemas = {"rows": EXAMPLES, "rejected": REJECTED_EXAMPLES, "residue": RESIDUE, "made_of": MADE_OF}
     schemas |= {"copies": COPIES} if wanted.max_copies > 1 else {}
     return Dataset(
         name=wanted.name,
         schemas=schemas if plan.selected is None else {**schemas, "selection": SELECTION},
-        parts=day_parts(wanted, plan, curated, screened, steps, every_redaction(edits), before),
+        parts=day_parts(wanted, plan, inputs.curated, inputs.screened, steps, every_redaction(edits), inputs.before),
         derivation=Derivation(
             operation="assemble",
-            inputs=tuple(s.ref for s in (curated, screened, labels, *sketched, *further)),
+            inputs=tuple(s.ref for s in inputs.read(wanted)),
             steps=(*steps, *recorded(facts.get("guidelines", ()))),
-            watermark=labels.derivation.watermark,
+            watermark=inputs.labels.derivation.watermark,
         ),
-        accounts_for=curated.scan().select("id"),
+        accounts_for=inputs.curated.scan().select("id"),
         notes=facts,
     )
 
 
-def decide(
-    wanted: SetKind,
-    curated: Snapshot,
-    screened: Snapshot,
-    labels: Snapshot,
-    seed: int,
-    edits: Sequence[Edit],
-    secret: bytes,
-    measurements: Snapshot | None = None,
-    reserved: Snapshot | None = None,
-) -> Plan:
+def decide(wanted: SetKind, inputs: Inputs, seed: int, edits: Sequence[Edit], secret: bytes) -> Plan:
     """Pick, mix and split, on slim columns; of the text, only that of corrections and the replies they correct is read."""
+    curated, screened, labels, reserved = inputs.curated, inputs.screened, inputs.labels, inputs.reserved
     pool, instead = curated.scan(), kept_instead(curated)
     comparisons = remap_comparisons(labels.scan("comparisons"), instead)
     known = remap_labels(labels.scan(), labels.scan("comparisons"), instead).collect().lazy()
@@ -152,7 +155,8 @@ def decide(
     there = _with_axes(examples, wanted, pool, known)
     selected, gone = None, REJECTED_EXAMPLES.to_frame()
     if wanted.select is not None:
-        sketches = measurements.scan(SKETCHES) if measurements is not None and wanted.sketched() else None
+        compared = inputs.measurements if wanted.sketched() else None
+        sketches = compared.scan(SKETCHES) if compared is not None else None
         selected = narrowed(wanted.select, examples, pool, known, sketches, seed)
         there = there.join(selected.rows.filter("kept").select("id", "place"), on="id")
         gone = _left_out(examples, selected)

@@ -13,7 +13,7 @@ from flywheel.labels import LABELS
 from flywheel.lineage import Dataset, Derivation, Part, Step, Tables, cause
 from flywheel.quality.tally import MEASURES
 from flywheel.records import canonical, short_hash
-from flywheel.stages.assemble import decide
+from flywheel.stages.assemble import Inputs, decide
 from flywheel.stages.parts_of_sets import grouped
 from flywheel.stages.review import answered
 from flywheel.storage.snapshots import Snapshot
@@ -57,7 +57,8 @@ def reserve(
     )
     inputs = (curated, screened, labels, feedback)
     done = answered(labels, feedback)["id"]
-    made = [_reserved(p, curated, screened, labels, seed, edits, secret, frozen.get(p.name), done) for p in pilots]
+    pool = Inputs(curated, screened, labels)
+    made = [_reserved(p, pool, seed, edits, secret, frozen.get(p.name), done) for p in pilots]
     rows, kept = pl.concat([m[0] for m in made]), pl.concat([m[1] for m in made])
     return Dataset(
         name="reserved",
@@ -74,9 +75,7 @@ def _tables(rows: pl.DataFrame, kept: pl.DataFrame) -> Tables:
 
 def _reserved(
     wanted: SetKind,
-    curated: Snapshot,
-    screened: Snapshot,
-    labels: Snapshot,
+    inputs: Inputs,
     seed: int,
     edits: Sequence[Edit],
     secret: bytes,
@@ -86,10 +85,11 @@ def _reserved(
     """RESERVED and KEPT_OUT of one pilot, and what is told of it."""
     assert wanted.pilot is not None
     every = wanted.model_copy(update={"examples": None, "pilot": None})
-    chosen = decide(every, curated, screened, labels, seed, edits, secret).chosen.select("id", "parents", "group")
+    chosen = decide(every, inputs, seed, edits, secret).chosen.select("id", "parents", "group")
+    curated = inputs.curated
     pool = grouped(curated, wanted.split.by)
     sizes = pool.group_by("group").agg(group_rows=pl.len())
-    strata = _strata(chosen, wanted.pilot.by, curated, labels)
+    strata = _strata(chosen, wanted.pilot.by, curated, inputs.labels)
     rows = (
         chosen.join(strata, on="id").join(sizes, on="group", how="left").with_columns(pl.col("group_rows").fill_null(1))
     )

@@ -9,7 +9,7 @@ from flywheel.formats.chat_templates import ENDS, ChatTemplate, template
 from flywheel.formats.mask_proof import FAULTS, Proof, conversation, prove, prove_examples, short_id
 from flywheel.formats.tokenizer import shipped, tokenizer_of
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import published, screened_of
@@ -138,7 +138,7 @@ def test_a_set_is_proved_part_by_part_and_the_proof_is_json(tmp_path):
     ]
     found = published(store, screened_of(*rows))
     wanted = Sft(name="s", export=("trl",), template="chatml")
-    candidate = store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32))
+    candidate = store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     proof = prove(candidate, read())
     assert (proof.examples, proof.replies, dict(proof.faults)) == (7, 7, {})
     assert Proof.of(proof.told()) == proof

@@ -30,7 +30,7 @@ from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.signals.language import Language
 from flywheel.signals.near_duplicate import NearDuplicate
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.stages.reserve import evaluation_kept_out
 from flywheel.storage.snapshots import Snapshot, Store
 from tests.build import chat, rows
@@ -648,7 +648,7 @@ def test_row_146_no_duplicate_cluster_straddles_and_the_check_proves_it(tmp_path
     ]
     store, kind = Store(tmp_path), Sft(name="s", split=Split(validation=0.2))
     pool = published(store, screened_of(*chats), near=near)
-    made = store.publish(assemble(kind, pool["curated"], pool["screened"], pool["labels"], 1, (), b"k"))
+    made = store.publish(assemble(kind, Inputs(**pool), 1, (), b"k"))
     table = measures.candidate(kind, made, pool["curated"], [])
     said = found("set", "no_split_leaks", table)
     assert (said.passed, said.observed) == (True, 0)

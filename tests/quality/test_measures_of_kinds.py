@@ -6,7 +6,7 @@ from flywheel.quality.targets import set_targets
 from flywheel.sets.corpus import Corpus
 from flywheel.sets.kto import Kto
 from flywheel.sets.reward import Reward
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import label, labels_of, published, screened_of
@@ -19,7 +19,7 @@ def judged(tmp_path, wanted, *labels, rows=10):
         chat(f"user: q{i}", f"assistant: a{i}", id=f"r{i}", user=f"{i}", conversation_id=f"{i}") for i in range(rows)
     ]
     found = published(store, screened_of(*chats), labels=labels_of(*labels))
-    made = store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32))
+    made = store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     findings = judge(set_targets(wanted), candidate(wanted, made, found["curated"], ()))
     return made, {f.name: f for f in findings}
 

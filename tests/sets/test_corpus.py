@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from flywheel.sets.corpus import Corpus, pack
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, labels_of, pool_of, published, screened_of
@@ -74,9 +74,7 @@ def test_what_the_document_is(text, messages, document):
 def test_row_1_a_set_of_documents(tmp_path):
     found = published(Store(tmp_path), documents())
     wanted = Corpus(name="c")
-    made = Store(tmp_path).publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     rows = made.scan().sort("id").collect()
     assert rows["id"].to_list() == ["d300", "d50", "d900"]
     assert rows["prompt"].to_list() == [[], [], []]

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from flywheel.errors import RecipeInvalid
 from flywheel.sets.cot import Cot, found_at
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import published, screened_of
@@ -98,9 +98,7 @@ def test_row_7_a_set_of_traces(tmp_path):
         ]
     )
     found = published(Store(tmp_path), rows)
-    made = Store(tmp_path).publish(
-        assemble(Cot(name="c"), found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(Cot(name="c"), Inputs(**found), 1, (), b"k" * 32))
     assert made.scan().collect()["id"].to_list() == ["good"]
     assert made.scan("rejected").collect().select("id", "reasons").rows() == [("bad", ["ANSWER_MISMATCH"])]
 

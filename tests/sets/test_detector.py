@@ -8,7 +8,7 @@ from flywheel.kinds import Split
 from flywheel.quality.measures import candidate as measured
 from flywheel.sets import PICKED
 from flywheel.sets.detector import Detector
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, labels_of, pool_of, published, screened_of
@@ -36,9 +36,7 @@ def test_row_166_a_detector_set_is_half_of_either_origin_split_by_source_without
     found = published(Store(tmp_path), written())
     mix = {"origin": {"logged": 0.5, "demonstrated": 0.5}}
     wanted = Detector(name="d", mix=mix, split=BY_SOURCE)
-    made = Store(tmp_path).publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     rows = made.scan().collect()
     assert rows.height == 40
     assert dict(rows.group_by("label", "origin").len().select(pl.struct("label", "origin").struct.json_encode(), "len").rows()) == {

@@ -7,7 +7,7 @@ from flywheel.exports.huggingface import HuggingFace
 from flywheel.exports.trl import Trl
 from flywheel.sets import PICKED
 from flywheel.sets.reward_pairs import RewardPairs
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, label, labels_of, pool_of, published, screened_of
@@ -69,9 +69,7 @@ def test_row_5_a_set_of_pairs_is_exported_with_its_margin(tmp_path):
     labels = labels_of(rated("good", 5.0), rated("fair", 2.0))
     found = published(Store(tmp_path), screened_of(*CHATS), labels=labels)
     wanted = RewardPairs(name="r")
-    made = Store(tmp_path).publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     (example,) = made.scan().collect().to_dicts()
     line = Trl().render(example)
     assert (line["chosen"][0]["content"], line["rejected"][0]["content"], line["margin"]) == ("good", "fair", 2.0)

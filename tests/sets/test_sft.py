@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from flywheel.records import message, message_digest, short_hash
 from flywheel.sets import PICKED
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparisons_of, label, labels_of, pool_of, published, screened_of
@@ -70,7 +70,7 @@ def test_row_3_the_system_prompt_is_kept_dropped_or_replaced(tmp_path, policy, r
         chat("user: hi", "assistant: a", id="c", user="c"),
     )
     found = published(Store(tmp_path), rows)
-    made = assemble(Sft(name="s", **policy), found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
+    made = assemble(Sft(name="s", **policy), Inputs(**found), 1, (), b"k" * 32)
     first, second, bare = Store(tmp_path).publish(made).scan().sort("id").collect().to_dicts()
     assert ([m["role"] for m in first["prompt"]], first["prompt"][0]["content"]) == (roles, told)
     assert first["digest"] == short_hash(message_digest(first["prompt"]), message_digest(first["completion"]), "")
@@ -105,7 +105,7 @@ def test_row_159_few_shot_prompts_of_logs_become_rows_in_the_short_form(tmp_path
     )
     found = published(Store(tmp_path), rows)
     wanted = Sft(name="s", few_shot="short", system="drop")
-    made = assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
+    made = assemble(wanted, Inputs(**found), 1, (), b"k" * 32)
     snapshot = Store(tmp_path).publish(made)
     examples = snapshot.scan().collect().to_dicts()
     assert [[m["content"] for m in e["prompt"]] for e in examples] == ([told] if told else [])

@@ -8,7 +8,7 @@ from flywheel.errors import Unreadable
 from flywheel.exports.huggingface import HuggingFace
 from flywheel.exports.trl import Trl
 from flywheel.sets.stepwise import Stepwise
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import published, screened_of
@@ -57,9 +57,7 @@ def test_a_set_of_steps_takes_what_a_filter_calls_undesired_and_is_exported(tmp_
         undesired={"a": ["disliked"]},
     )
     found = published(Store(tmp_path), rows)
-    made = Store(tmp_path).publish(
-        assemble(Stepwise(name="s"), found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(Stepwise(name="s"), Inputs(**found), 1, (), b"k" * 32))
     (example,) = made.scan().collect().to_dicts()
     assert made.scan("rejected").collect().select("id", "reasons").rows() == [("b", ["NO_STEP_LABELS"])]
     line = Trl().render(example)

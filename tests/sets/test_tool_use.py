@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from flywheel.sets.tool_use import ToolUse
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import published, screened_of
@@ -85,9 +85,7 @@ def test_row_9_a_set_accounts_for_every_step(tmp_path):
     )
     found = published(Store(tmp_path), rows)
     wanted = ToolUse(name="t")
-    made = Store(tmp_path).publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    made = Store(tmp_path).publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     assert made.scan().collect()["id"].to_list() == ["b"]
     assert dict(made.scan("rejected").collect().select("id", "reasons").rows()) == {
         "a": ["UNFINISHED"],
@@ -105,9 +103,7 @@ def steps(n):
 
 def made(tmp_path, wanted, *rows):
     found = published(Store(tmp_path), screened_of(*rows))
-    return Store(tmp_path).publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    return Store(tmp_path).publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
 
 
 def paths(*outcomes, **columns):

@@ -16,7 +16,7 @@ from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble, kept_instead, remap_labels
+from flywheel.stages.assemble import Inputs, assemble, kept_instead, remap_labels
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import NOON, comparison, comparisons_of, label, labels_of, pool_of, published, screened_of, snapshot
@@ -27,7 +27,7 @@ SECRET = b"k" * 32
 def made(tmp_path, wanted, screened, edits=(), seed=1, **pool):
     store = Store(tmp_path / "snapshots")
     found = published(store, screened, **pool)
-    return store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], seed, edits, SECRET))
+    return store.publish(assemble(wanted, Inputs(**found), seed, edits, SECRET))
 
 
 def chats(n, **columns):
@@ -152,7 +152,7 @@ def test_one_more_day_makes_few_parts_of_a_set(tmp_path):
         screened = snapshot(store, "screened", *[{"rows": f, "rejected": none} for f in frames])
         curated = snapshot(store, "curated", *[{"rows": pool_of(f), "rejected": none} for f in frames])
         labels = snapshot(store, "labels", {"rows": labels_of(), "comparisons": comparisons_of()})
-        return store.publish(assemble(Sft(name="s", examples=200), curated, screened, labels, 1, (), SECRET))
+        return store.publish(assemble(Sft(name="s", examples=200), Inputs(curated, screened, labels), 1, (), SECRET))
 
     before, after = build(20), build(21)
     assert (before.count(), after.count()) == (200, 200)
@@ -435,8 +435,8 @@ def test_look_alikes_are_told_by_their_sketches(tmp_path):
     keys = pl.Series([[i // 3, 10 + i] for i in range(6)], dtype=pl.List(pl.UInt64))
     sketch = pl.DataFrame({"id": rows["id"], "keys": keys})
     measured = snapshot(store, "measurements", {"rows": rows.select("id"), "near_duplicate": sketch})
-    given = [found[n] for n in ("curated", "screened", "labels")]
-    out = store.publish(assemble(Sft(name="s", select=Diverse(n=2)), *given, 1, (), SECRET, measured))
+    inputs = Inputs(**found, measurements=measured)
+    out = store.publish(assemble(Sft(name="s", select=Diverse(n=2)), inputs, 1, (), SECRET))
     assert len({int(i[1:]) // 3 for i in out.scan().collect()["id"]}) == 2
     assert measured.ref in out.derivation.inputs
     assert set(out.notes["rejected"]) == {"alike"}

@@ -19,7 +19,7 @@ from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.reward import Reward
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.stages.export import (
     ExportContext,
     ancestry,
@@ -51,7 +51,7 @@ def candidate_of(tmp_path, wanted, rows, **pool):
     """The candidate and what is told of it."""
     store = Store(tmp_path / "snapshots")
     found = published(store, rows, **pool)
-    candidate = store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32))
+    candidate = store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
     return candidate, ExportContext("test", "0" * 32, VERDICTS, ancestry(store, candidate))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from flywheel.exports import EXPORTS
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import NOON, label, labels_of, published, screened_of
@@ -15,7 +15,7 @@ from tests.pools import NOON, label, labels_of, published, screened_of
 def made(tmp_path, wanted, screened, **pool):
     store = Store(tmp_path)
     found = published(store, screened, **pool)
-    return store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32))
+    return store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
 
 
 SESSION = ["system: s", "user: 1", "assistant: one", "user: 2", "assistant: two", "user: 3", "assistant: three"]

@@ -10,7 +10,7 @@ from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.sft import Sft
 from flywheel.stages import parts_of_sets
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.snapshots import Store
 from tests.build import chat
 from tests.pools import comparison, comparisons_of, label, labels_of, published, screened_of
@@ -53,8 +53,7 @@ def made(folder, kind, gone=(), before=None, edits=EDITS, calls=CALLS, **wanted)
         "instead": dict.fromkeys(gone, "elsewhere"),
     }
     found = published(store, screened_of(*calls), **told)
-    stages = (found["curated"], found["screened"], found["labels"])
-    return store.publish(assemble(kind(name="s", **wanted), *stages, 1, edits, SECRET, before=before))
+    return store.publish(assemble(kind(name="s", **wanted), Inputs(**found, before=before), 1, edits, SECRET))
 
 
 def bytes_of(snapshot):

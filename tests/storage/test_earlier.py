@@ -16,7 +16,7 @@ from flywheel.sets.corpus import Corpus
 from flywheel.sets.kto import Kto
 from flywheel.sets.preference import Preference
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.stages.export import ExportContext, ancestry, current, release
 from flywheel.storage import earlier as reuse
 from flywheel.storage.earlier import ROWS, earlier
@@ -70,7 +70,7 @@ def released(home, wanted, gone=(), reuse=True, calls=CALLS):
         "instead": dict.fromkeys(gone, "elsewhere"),
     }
     found = published(store, screened_of(*calls), **told)
-    made = store.publish(assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k"))
+    made = store.publish(assemble(wanted, Inputs(**found), 1, (), b"k"))
     before = partial(earlier, current(home / "exports" / wanted.name), store, wanted.name) if reuse else None
     return release(
         wanted, made, home / "exports", ExportContext("test", "0" * 32, (), ancestry(store, made), before=before)

@@ -2,7 +2,7 @@
 
 from flywheel.formats import mask_proof
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage import proofs
 from flywheel.storage.proofs import proof_of
 from flywheel.storage.snapshots import Store
@@ -16,9 +16,7 @@ def candidate_of(tmp_path, wanted):
         chat(f"user: q{i}", f"assistant: r{i}", id=f"r{i}", conversation_id=f"c{i}", user=f"u{i}") for i in range(5)
     ]
     found = published(store, screened_of(*rows))
-    return store, store.publish(
-        assemble(wanted, found["curated"], found["screened"], found["labels"], 1, (), b"k" * 32)
-    )
+    return store, store.publish(assemble(wanted, Inputs(**found), 1, (), b"k" * 32))
 
 
 def test_a_proof_is_made_once_for_a_candidate_and_a_format(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from flywheel.quality.expectations import Finding
 from flywheel.quality.targets import set_targets
 from flywheel.rights.registry import Registry
 from flywheel.sets.sft import Sft
-from flywheel.stages.assemble import assemble
+from flywheel.stages.assemble import Inputs, assemble
 from flywheel.storage.releases import released
 from flywheel.storage.releasing import keep_verdicts, release, verdicts
 from flywheel.storage.snapshots import Store
@@ -39,7 +39,7 @@ def candidate(home, n):
         chat(f"user: q{i}", f"assistant: r{i}", id=f"r{i}", conversation_id=f"c{i}", user=f"u{i}") for i in range(n)
     ]
     made = published(home.store, screened_of(*rows))
-    return home.store.publish(assemble(WANTED, made["curated"], made["screened"], made["labels"], 1, (), b"k" * 32))
+    return home.store.publish(assemble(WANTED, Inputs(**made), 1, (), b"k" * 32))
 
 
 def judge(home, snapshot, failed=(), wanted=WANTED):
