@@ -15,6 +15,8 @@ from flywheel.stages.cover import cover
 from flywheel.storage.snapshots import Snapshot
 
 GROUP, KINDS = "5_assemble", {"polars", "parquet"}
+USAGE = ("conversations", "signals")
+"""What a mix that follows usage reads."""
 
 
 def candidates(recipe: Recipe) -> list[dg.AssetsDefinition]:
@@ -31,30 +33,26 @@ def further(wanted: SetKind, recipe: Recipe) -> list[str]:
     """What a candidate is made of beside the pool, the texts and the labels. The sketches are read only by a selection that compares
     texts, the logs by a mix that follows usage, reserved rows where there is a pilot; other sets do not wait. Feedback tells what
     people looked at."""
-    usage = ["conversations", "signals"] if wanted.measures_usage else []
-    return [
-        "feedback",
-        *(["measurements"] if wanted.sketched() else []),
-        *usage,
-        *(["reserved"] if recipe.pilots else []),
-    ]
+    compared = ["measurements"] if wanted.sketched() else []
+    usage = USAGE if wanted.measures_usage else ()
+    return ["feedback", *compared, *usage, *(["reserved"] if recipe.pilots else [])]
 
 
 def made(
     home: HomeResource, wanted: SetKind, recipe: Recipe, curated: Snapshot, screened: Snapshot, labels: Snapshot
 ) -> dg.Output[Snapshot]:
     """The candidate, with what else it is made from: see `further`."""
-    store, usage = home.store, ("conversations", "signals") if wanted.measures_usage else ()
+    others = {name: home.store.head(name) for name in further(wanted, recipe)}
     inputs = Inputs(
         curated,
         screened,
         labels,
-        measurements=store.head("measurements") if wanted.sketched() else None,
-        logs=[store.head(name) for name in usage],
-        reserved=store.head("reserved") if recipe.pilots else None,
-        heard=(store.head("feedback"), recipe.feedback),
+        measurements=others.get("measurements"),
+        logs=[others[name] for name in USAGE if name in others],
+        reserved=others.get("reserved"),
+        heard=(others["feedback"], recipe.feedback),
         guidelines=recipe.guideline,
-        before=store.newest(wanted.name),
+        before=home.store.newest(wanted.name),
     )
     return published(home, assemble, wanted, inputs, recipe.seed, recipe.edits, home.home.secret)
 

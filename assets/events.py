@@ -11,7 +11,7 @@ from dagster._core.events import EngineEventData
 from flywheel.audit.emission import begin, end, keep, send, untold
 from flywheel.audit.fields import of_release
 from flywheel.audit.openlineage import Columns, Data, Ending, Judged, Ran, events
-from flywheel.exports import EXPORTS
+from flywheel.exports import formats
 from flywheel.home import Home
 from flywheel.outcome import checks_of
 from flywheel.storage.snapshots import Snapshot
@@ -142,7 +142,7 @@ def behind(home: Home, name: str, version: str | None) -> Columns | None:
     there = home.store.head(wanted.name) if wanted and home.store.head_key(wanted.name) else None
     if wanted is None or there is None or not version or not there.version.startswith(version):
         return None
-    return of_release(there, {use: EXPORTS[use].model_validate({}) for use in wanted.export})
+    return of_release(there, formats(wanted.export))
 
 
 def of_snapshot(home: Home, there: Snapshot) -> Data:

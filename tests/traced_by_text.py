@@ -1,38 +1,20 @@
 """What `flywheel trace` says, found the slow way: by the texts of the tables and views themselves, without a number.
 
-The other side of the tests of `flywheel.audit.forward`: no table of `flywheel.storage.lineage_tables` is read here.
+The other side of the tests of `flywheel.audit.forward`: no table of `flywheel.storage.lineage_tables` is read here. The
+`lines` of an `Origin` are a condition on `lines`, its `calls` and `events` queries that give ids.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from flywheel.audit.operators import Found, Use, labelled, uses
-from flywheel.audit.origins import files_named
+from flywheel.audit.operators import Found, labelled, uses
+from flywheel.audit.origins import Origin, files_named
 from flywheel.audit.trace import named
 from flywheel.logs.identities import pseudonym
 from flywheel.storage.catalog import Catalog
 
 Fact = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What is traced, as conditions in SQL: which lines it is, which conversations and events these are rows of."""
-
-    by: str
-    value: str
-    """As the catalog knows it: a user by their pseudonym, a file by its digest."""
-    lines: str
-    """Condition on `lines`; may speak of traced_calls."""
-    calls: str
-    """Query that gives ids of conversations."""
-    events: str
-    """Query that gives ids of feedback events that are the traced one's own."""
-    parameters: Mapping[str, Any]
-    uses: Sequence[Use] = ()
-    """Of an operator: the snapshots it took part in."""
 
 
 NO_EVENT = "SELECT NULL WHERE false"

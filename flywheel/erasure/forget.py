@@ -77,9 +77,8 @@ def unfinished(home: Home) -> dict[str, Any] | None:
         data = (home.path / JOURNAL).read_bytes()
     except FileNotFoundError:
         return None
-    noted: dict[str, Any] | None = (
-        orjson.loads(data) if data else None
-    )  # empty: an older flywheel, killed before it noted
+    # Empty: an older flywheel was killed before it noted anything.
+    noted: dict[str, Any] | None = orjson.loads(data) if data else None
     return noted
 
 
@@ -121,13 +120,12 @@ def blank(home: Home) -> None:
 def _blank_inbox(home: Home, file: RawFile, leave: bool) -> None:
     """The files of the inbox that were taken as this raw file get its bytes; those named after somebody go."""
     for mark in [m for m, digest in taken(home).items() if digest == file.digest]:
-        name, size, changed = mark.rsplit(":", 2)
-        dropped = Dropped(home.inbox / name, name, int(size), int(changed))
+        dropped = Dropped.marked(home.inbox, mark)
         if not leave:
             dropped.path.unlink(missing_ok=True)
             _without_empty(dropped.path.parent, home)
             remember(home, {}, but=[mark])
-        elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == int(size):
+        elif dropped.path.is_file() and not dropped.path.is_symlink() and dropped.path.stat().st_size == dropped.size:
             remember(home, {put_back(dropped, file): file.digest})
 
 

@@ -37,7 +37,7 @@ from flywheel.errors import ErasureUnfinished, RawUnsettled, UnknownRow, nearest
 from flywheel.home import Home
 from flywheel.logs.blank import bring_back
 from flywheel.logs.inbox import let_in
-from flywheel.logs.raw import BrokenOff, Line, RawFile, safe_path
+from flywheel.logs.raw import BrokenOff, Line, RawFile, last_part, safe_path
 
 RAW_LINES = pl.Schema({"file": pl.String, "line": pl.Int64, "offset": pl.Int64, "raw": pl.Binary})
 
@@ -91,8 +91,13 @@ def _told(home: Home, entry: Entry) -> dict[str, Any]:
         files = [{k: f[k] for k in ("file", "name", "lines")} for f in done["files"]]
     except FileNotFoundError:  # of digests without a receipt
         files = []
+    return _facts(entry) | {"files": files}
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """An entry without a digest in clear."""
     told = {"id": entry.id, "kind": entry.kind, "began": entry.began, "lifted": entry.lifted}
-    return told | {"digests": len(entry.digests), "still": entry.still, "files": files}
+    return told | {"digests": len(entry.digests), "still": entry.still}
 
 
 def _written(home: Home, entry: Entry) -> dict[str, Any]:
@@ -104,17 +109,11 @@ def _written(home: Home, entry: Entry) -> dict[str, Any]:
 def entries(home: Home) -> dict[str, list[dict[str, Any]]]:
     """Every entry of the list, and those that were lifted, without a digest in clear."""
     known = read(home.raw.root)
-    facts = ("id", "kind", "began", "lifted")
+    standing = [_facts(e) for e in sorted(known.entries.values(), key=lambda e: (e.began, e.id))]
     return {
-        "suppressed": [{k: getattr(e, k) for k in facts[:3]} | {"digests": len(e.digests)} for e in _by_time(known)],
-        "lifted": [
-            {k: getattr(e, k) for k in facts} | {"digests": len(e.digests), "still": e.still} for e in known.lifted
-        ],
+        "suppressed": [{k: told[k] for k in ("id", "kind", "began", "digests")} for told in standing],
+        "lifted": [_facts(e) for e in known.lifted],
     }
-
-
-def _by_time(known: Suppressed) -> list[Entry]:
-    return sorted(known.entries.values(), key=lambda e: (e.began, e.id))
 
 
 def readable(told: Mapping[str, Any]) -> str:
@@ -159,7 +158,7 @@ def brought_back(home: Home, file: RawFile, whole: Path, name: str) -> RawFile:
         and not named_after(name, known.digests, secret)
     )
     called = safe if renamed else file.name
-    given = whole.with_name(called.rpartition("/")[2])
+    given = whole.with_name(last_part(called))
     whole.rename(given)
     received = RawFile(file.digest, called, given.stat().st_size, file.arrival, given)
     stay, free = bearing(secret, home.raw, received, known.digests, known.free)

@@ -181,8 +181,8 @@ def read(raw: Path) -> Suppressed:
     """The list of a raw store. Raises `SnapshotDamaged` when it cannot be read: nobody may come back by that."""
     try:
         told = orjson.loads((raw / LIST).read_bytes())
-        entries = {OLDER: {"kind": "", "began": "", "digests": told["digests"]}} if "digests" in told else {}
-        entries = {**entries, **(told["entries"] if "entries" in told or not entries else {})}
+        older = "digests" in told  # one flat list
+        entries = {OLDER: {"kind": "", "began": "", "digests": told["digests"]}} if older else told["entries"]
         lifted = tuple(_entry(e["id"], e) for e in told.get("lifted", ()))
         return Suppressed({id: _entry(id, e) for id, e in entries.items()}, lifted)
     except FileNotFoundError:

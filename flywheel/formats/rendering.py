@@ -30,11 +30,10 @@ WORTH_PROCESSES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The files of one format: row ids in the order of their lines, refused ids with reasons, and what was lost of which."""
+    """The files of one format: row ids in the order of their lines, and what these do not carry."""
 
     lines: dict[str, list[str]]
-    refused: dict[str, str]
-    lost: dict[str, Sequence[str]]
+    not_carried: NotCarried
     companions: tuple[str, ...]
     """Files beside the data files."""
     filled: dict[str, str]
@@ -44,7 +43,7 @@ class Written:
     def losses(self) -> dict[str, "Loss"]:
         """Each thing that the format cannot carry, and how many examples have it."""
         found: dict[str, Loss] = {}
-        for id, whats in self.lost.items():
+        for id, whats in self.not_carried.lost.items():
             for what in whats:
                 found.setdefault(what, Loss()).add(id)
         return dict(sorted(found.items()))
@@ -128,16 +127,15 @@ def _joined(
     known = {s: {id: n for n, id in enumerate(before.lines.get((form.use, s), ()) if before else ())} for s in SPLITS}
     lines: dict[str, list[str]] = {file: [] for file in names.values()}
     places: dict[str, list[int]] = {split: [] for split in SPLITS}
-    refused: dict[str, str] = {}
-    lost: dict[str, Sequence[str]] = {}
+    no = NotCarried()
     for part in parts:
         for id, split, kept in part.rows:
             of = earlier if kept else part.not_carried[form.use]
             if (why := of.refused.get(id)) is not None:
-                refused[id] = why
+                no.refused[id] = why
                 continue
             if (what := of.lost.get(id)) is not None:
-                lost[id] = what
+                no.lost[id] = what
             lines[names[split]].append(id)
             places[split].append(known[split][id] if kept else -1)
     for split, file in names.items():
@@ -152,7 +150,7 @@ def _joined(
     beside = form.companions(name, kind, filled) | form.settings(kind, notes)
     for companion, data in beside.items():
         write_synced(folder / (prefix + companion), data)
-    return Written(lines, refused, lost, tuple(prefix + c for c in beside), filled)
+    return Written(lines, no, tuple(prefix + c for c in beside), filled)
 
 
 def spliced(places: Sequence[int], before: Iterator[bytes], fresh: Iterator[bytes]) -> Iterator[bytes]:
@@ -187,8 +185,7 @@ def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, b
         (use, split): target.with_name(f"{target.name}.{use}.{split}").open("wb") for use in formats for split in SPLITS
     }
     try:
-        wanted = part.scan().filter(~pl.col("id").is_in(but.implode())) if len(but) < part.tables["rows"].rows else None
-        for example in wanted.collect().iter_rows(named=True) if wanted is not None else ():
+        for example in _others(part, but):
             for use, form in formats.items():
                 if (line := _line(form, example, no[use])) is not None:
                     files[use, example["split"]].write(line + b"\n")
@@ -196,6 +193,12 @@ def render_part(part: StoredPart, formats: Mapping[str, Export], target: Path, b
         for file in files.values():
             file.close()
     return no
+
+
+def _others(part: StoredPart, but: pl.Series) -> Iterator[dict[str, Any]]:
+    """The examples of a part but for these ids; where these are all there are, no text is read."""
+    if len(but) < part.tables["rows"].rows:
+        yield from part.scan().filter(~pl.col("id").is_in(but.implode())).collect().iter_rows(named=True)
 
 
 def _line(form: Export, example: Mapping[str, Any], no: NotCarried) -> bytes | None:

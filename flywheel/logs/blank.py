@@ -11,7 +11,7 @@ import polars as pl
 import zstandard
 
 from flywheel.logs.pieces import is_plain
-from flywheel.logs.raw import PIECES, BrokenOff, RawFile, blocks, lines, received, tidy
+from flywheel.logs.raw import PIECES, BrokenOff, RawFile, blocks, last_part, lines, received, tidy
 from flywheel.storage.snapshots import file_digest, replace_synced, sync
 
 
@@ -41,7 +41,7 @@ def _replaced(file: RawFile, source: Path, numbers: frozenset[int], name: str) -
     """The kept file with the bytes of `source`, these lines of them blank."""
     notes = file.path.parent / "arrival.json"
     facts = json.loads(notes.read_bytes())
-    erasures, last = 1 + facts.get("erasures", 0), name.rpartition("/")[2]
+    erasures, last = 1 + facts.get("erasures", 0), last_part(name)
     erasures += file.path.name == f"{erasures}-{last}"  # it came under such a name, perhaps from another home
     path = file.path.with_name(f"{erasures}-{last}")
     whole = source != file.path and not numbers

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -31,6 +31,18 @@ class Dropped:
     name: str
     size: int
     changed: int
+
+    @staticmethod
+    def marked(inbox: Path, mark: str) -> "Dropped":
+        """The file of a mark, as it was then."""
+        name, size, changed = mark.rsplit(":", 2)
+        return Dropped(inbox / name, name, int(size), int(changed))
+
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether it lies in its place, with this size and time."""
+        facts = self.path.stat() if self.path.is_file() else None
+        return facts is not None and (facts.st_size, facts.st_mtime_ns) == (self.size, self.changed)
 
     @property
     def mark(self) -> str:
@@ -129,12 +141,9 @@ def let_in(home: Home, digests: Collection[str]) -> None:
     blank, stays taken: it is a second younger from now on, so that the original, with its time, is told from it."""
     known, there = taken(home), []
     for mark in [m for m, digest in known.items() if digest in digests]:
-        name, size, changed = mark.rsplit(":", 2)
-        path = home.inbox / name
-        if path.is_file() and not path.is_symlink():
-            facts = path.stat()
-            if (facts.st_size, facts.st_mtime_ns) == (int(size), int(changed)):
-                there.append((Dropped(path, name, int(size), int(changed) + 1_000_000_000), known[mark]))
+        dropped = Dropped.marked(home.inbox, mark)
+        if dropped.is_as_it_was and not dropped.path.is_symlink():
+            there.append((replace(dropped, changed=dropped.changed + 1_000_000_000), known[mark]))
     remember(home, {dropped.mark: digest for dropped, digest in there})
     for dropped, _ in there:
         os.utime(dropped.path, ns=(dropped.changed, dropped.changed))
@@ -144,12 +153,10 @@ def let_in(home: Home, digests: Collection[str]) -> None:
 
 def refused(home: Home) -> list[str]:
     """A sentence for each file that still lies in the inbox as it was when it could not be read."""
-    told = [(mark.rsplit(":", 2), why) for mark, why in sorted(taken(home).items()) if why.startswith(UNREADABLE)]
     return [
         why.removeprefix(UNREADABLE)
-        for (name, size, changed), why in told
-        if (path := home.inbox / name).is_file()
-        and (path.stat().st_size, path.stat().st_mtime_ns) == (int(size), int(changed))
+        for mark, why in sorted(taken(home).items())
+        if why.startswith(UNREADABLE) and Dropped.marked(home.inbox, mark).is_as_it_was
     ]
 
 

@@ -61,7 +61,7 @@ class RawFile:
     @property
     def last_name(self) -> str:
         """The last part of its name."""
-        return self.name.rpartition("/")[2]
+        return last_part(self.name)
 
     @property
     def bytes_digest(self) -> str:
@@ -107,7 +107,7 @@ class RawStore:
         try:
             told = source.name if name is None else name
             called = safe_path(told)
-            here = staged / called.rpartition("/")[2]
+            here = staged / last_part(called)
             total, size, cutter = hashlib.sha256(), 0, Cutter()
             large = is_plain(source) and source.exists() and source.stat().st_size > pieces.PIECE
             try:
@@ -245,7 +245,7 @@ def _changed(file: RawFile) -> RawChanged:
 def received(facts: Path) -> RawFile:
     """The raw file that an arrival.json speaks of."""
     f = json.loads(facts.read_bytes())
-    path = facts.parent / f.get("stored", f["name"].rpartition("/")[2])
+    path = facts.parent / f.get("stored", last_part(f["name"]))
     return RawFile(
         f["digest"], f["name"], f["size"], f["arrival"], path, f.get("now", ""), frozenset(f.get("forgotten", ()))
     )
@@ -266,6 +266,11 @@ def safe_path(path: str) -> str:
     while len("/".join(names)) > LONGEST_NAME:
         names = names[1:]
     return "/".join(names)
+
+
+def last_part(name: str) -> str:
+    """The last part of a name, under which the bytes lie in the raw store."""
+    return name.rpartition("/")[2]
 
 
 def probe(path: Path, source: Path) -> None:

@@ -189,8 +189,13 @@ def _about(rows: pl.DataFrame, calls: pl.Series) -> pl.DataFrame:
 
 def _once(rows: pl.DataFrame) -> pl.DataFrame:
     """Each call or pair once, the first time it is there, with `key`: of two replies, whichever way round."""
-    keyed = rows.with_columns(key=pl.col("parents").list.sort().list.join("\x1f"))
+    keyed = rows.with_columns(key=_either_way(pl.col("parents")))
     return keyed.unique("key", keep="first", maintain_order=True)
+
+
+def _either_way(calls: pl.Expr) -> pl.Expr:
+    """What stands for these calls, in whatever order they are named."""
+    return calls.list.sort().list.join("\x1f")
 
 
 # --- one against the others
@@ -226,9 +231,9 @@ def _of_calls(
 def _of_pairs(votes: pl.DataFrame) -> pl.DataFrame:
     """`pair` and `same`, for each two replies between which an expert and somebody else have chosen. Votes are weighed."""
     chosen, rejected = pl.col("chosen"), pl.col("rejected")
-    names = pl.concat_list("chosen", "rejected").list.sort().list.join("\x1f")
     ways = votes.filter(chosen != rejected).with_columns(
-        pair=names, vote=pl.when(chosen < rejected).then("weight").otherwise(-pl.col("weight"))
+        pair=_either_way(pl.concat_list(chosen, rejected)),
+        vote=pl.when(chosen < rejected).then("weight").otherwise(-pl.col("weight")),
     )
     sums = _apart(ways, "pair").group_by("pair", "expert", "own").agg(vote=pl.col("vote").sum().round(9))
     return _same(sums.with_columns(verdict=pl.col("vote").sign().replace(0.0, None)), "pair")

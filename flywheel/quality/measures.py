@@ -25,6 +25,7 @@ from flywheel.quality.measures_of_kinds import of_kind
 from flywheel.quality.served_prompts import Tuned, served_prompts
 from flywheel.quality.tally import MEASURES, Row, each, one, per
 from flywheel.quality.training import training
+from flywheel.sets import TEXTS
 from flywheel.signals.benchmark_overlap import BenchmarkOverlap
 from flywheel.signals.benchmark_similarity import BenchmarkSimilarity
 from flywheel.storage.snapshots import Snapshot
@@ -244,7 +245,7 @@ def candidate(
         ],
         _leaks(wanted, rows, curated),
         _pii(candidate, redactions),
-        _forbidden(candidate, policy, ("prompt", "completion", "rejected", "tools")),
+        _forbidden(candidate, policy, TEXTS),
         _benchmarks("benchmark_share", leaks.worst(candidate, curated, overlap), 0.0, n),
         _benchmarks("benchmark_margin", leaks.worst(candidate, curated, similarity), -1.0, n),
         one(

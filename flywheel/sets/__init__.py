@@ -59,6 +59,8 @@ EXAMPLES = pl.Schema(
     }
 )
 
+TEXTS = ("prompt", "completion", "rejected", "tools")
+"""The columns of EXAMPLES that hold text of people and models, for which the digest of an example speaks."""
 REJECTED_EXAMPLES = pl.Schema(
     {
         "id": pl.String(),  # of the example that was refused, or of the conversation that gives none

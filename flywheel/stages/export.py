@@ -25,7 +25,7 @@ import polars as pl
 
 from flywheel.coverage.covered import coverage_of
 from flywheel.errors import FlywheelError, ReleaseRefused
-from flywheel.exports import EXPORTS
+from flywheel.exports import EXPORTS, formats
 from flywheel.formats.card import ABOUT, card
 from flywheel.formats.chat_templates import TemplateInvalid
 from flywheel.formats.croissant import NAME as CROISSANT
@@ -351,15 +351,14 @@ class Rendered:
 
 def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportContext) -> Rendered:
     """Write everything of a version into an empty folder and have each data file read back by its format's reader."""
-    formats = {use: EXPORTS[use].model_validate({}) for use in wanted.export}
-    before = context.before(formats) if context.before is not None else None
-    written = write_formats(formats, wanted.name, candidate, folder, before)
-    readers = read_back(formats, written, folder)
-    first = next(iter(written.values()), Written({}, {}, {}, (), {}))
-    not_carried = {use: NotCarried(w.refused, w.lost) for use, w in written.items()}
-    write_rows(candidate, first, told_of(not_carried), folder / ROWS)
+    forms = formats(wanted.export)
+    before = context.before(forms) if context.before is not None else None
+    written = write_formats(forms, wanted.name, candidate, folder, before)
+    readers = read_back(forms, written, folder)
+    not_carried = told_of({use: w.not_carried for use, w in written.items()})
+    write_rows(candidate, _first(written), not_carried, folder / ROWS)
     chosen = write_selection(candidate, folder / SELECTED)
-    manifest = _manifest(wanted, candidate, context, written) | {"rendering": rendering(formats)}
+    manifest = _manifest(wanted, candidate, context, written) | {"rendering": rendering(forms)}
     manifest["tokens"] = tokens_of(wanted, candidate, next((c for c in context.chain if c.name == "curated"), None))
     if context.serving is not None:
         manifest["economics"] = worth(manifest["tokens"], context.serving)
@@ -367,7 +366,7 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         manifest["template"] = proved
     known = facts(candidate, context) | {"coverage": context.coverage}
     write_synced(folder / "README.md", card(manifest, known).encode())
-    for place, (use, form) in enumerate(formats.items()):
+    for place, (use, form) in enumerate(forms.items()):
         form.validate_folder(folder if place == 0 else folder / use, written[use].filled)
     manifest["files"] = {
         name: {"sha256": file_digest(folder / name), "lines": len(ids)}
@@ -375,18 +374,18 @@ def render(wanted: SetKind, candidate: Snapshot, folder: Path, context: ExportCo
         for name, ids in w.lines.items()
     } | {
         name: {"sha256": file_digest(folder / name)}
-        for name in ("README.md", "rows.parquet", *chosen, *(c for w in written.values() for c in w.companions))
+        for name in ("README.md", ROWS, *chosen, *(c for w in written.values() for c in w.companions))
     }
     describe(manifest, known, folder)
     write_synced(
         folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
     )
-    return Rendered(manifest, readers, _remarks(formats, written))
+    return Rendered(manifest, readers, _remarks(forms, written))
 
 
 def describe(manifest: dict[str, Any], known: Mapping[str, Any], folder: Path) -> None:
     """Write the Croissant description of the files beside it, and name it in the manifest."""
-    columns = pl.scan_parquet(folder / "rows.parquet", glob=False).collect_schema()
+    columns = pl.scan_parquet(folder / ROWS, glob=False).collect_schema()
     told = croissant(manifest, known, columns, ABOUT.get(manifest["kind"], ""))
     write_synced(folder / CROISSANT, orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
     manifest["files"][CROISSANT] = {"sha256": file_digest(folder / CROISSANT)}
@@ -448,11 +447,16 @@ def write_selection(candidate: Snapshot, path: Path) -> list[str]:
     return [path.name]
 
 
+def _first(written: Mapping[str, Written]) -> Written:
+    """What was written of the first format, which lies at the top of the folder."""
+    return next(iter(written.values()), Written({}, NotCarried(), (), {}))
+
+
 def _manifest(
     wanted: SetKind, candidate: Snapshot, context: ExportContext, written: Mapping[str, Written]
 ) -> dict[str, Any]:
     """Everything the manifest says, but for the digests of the files."""
-    first = next(iter(written.values()), Written({}, {}, {}, (), {}))
+    first = _first(written)
     made = {s: len(first.lines.get(first.filled.get(s, ""), [])) for s in SPLITS}
     raw = next((s for s in context.chain if s.name == "raw_files"), None)
     return {
@@ -478,7 +482,7 @@ def _manifest(
         "losses": {
             use: {what: asdict(lost) for what, lost in w.losses.items()} for use, w in written.items() if w.losses
         },
-        "refused": {use: w.refused for use, w in written.items() if w.refused},
+        "refused": {use: no for use, w in written.items() if (no := w.not_carried.refused)},
     }
 
 
@@ -518,8 +522,6 @@ def _remarks(formats: Mapping[str, Export], written: Mapping[str, Written]) -> l
     for place, (use, w) in enumerate(written.items()):
         train = ("" if place == 0 else f"{use}/") + formats[use].file("train")
         said += file_remarks(use, train, len(w.lines[train]))
-        if w.refused:
-            said.append(
-                f"{use} cannot hold {len(w.refused):,} examples; they are listed in manifest.json under refused."
-            )
+        if no := w.not_carried.refused:
+            said.append(f"{use} cannot hold {len(no):,} examples; they are listed in manifest.json under refused.")
     return said

@@ -12,15 +12,13 @@ import polars as pl
 from flywheel.kinds import Redaction
 from flywheel.records import conform
 from flywheel.rewriting import RESIDUE, residue
-from flywheel.sets import EXAMPLES, PICKED
+from flywheel.sets import EXAMPLES, PICKED, TEXTS
 from flywheel.storage.snapshots import StoredPart, file_digest
 
 MADE_OF = pl.Schema(
     {c: PICKED[c] for c in ("id", "prompt_of", "completion_of", "correction", "learned_replies", "rejected_of")}
 )
 """Whose messages, and which words of a person, the text of each example is made of."""
-SEARCHED = ("prompt", "completion", "rejected", "tools")
-"""The columns that hold text of people and models."""
 TABLES = ("rows", "residue", "made_of")
 
 
@@ -47,12 +45,12 @@ def unchanged(chosen: pl.DataFrame, of: str, was: StoredPart | None, redactions:
     same = was.scan("made_of").join(wanted, on=list(MADE_OF), how="semi", nulls_equal=True).collect()["id"]
     mine = pl.col("id").is_in(same.implode())
     texts = was.scan().filter(mine).select("id", *(c for c in EXAMPLES if c not in chosen.columns)).collect()
-    gone = residue(was.scan().filter(~mine).select(SEARCHED).collect(), redactions, SEARCHED)
+    gone = residue(was.scan().filter(~mine).select(TEXTS).collect(), redactions, TEXTS)
     left = was.scan("residue").collect().with_columns(pl.col("count") - gone["count"])
     return Former(conform(texts.join(chosen, on="id"), EXAMPLES), left)
 
 
 def left_in(fresh: pl.DataFrame, former: Former, redactions: Sequence[Redaction]) -> pl.DataFrame:
     """RESIDUE of the examples formed now and of those of an earlier version."""
-    left = residue(fresh, redactions, SEARCHED)
+    left = residue(fresh, redactions, TEXTS)
     return left if former.residue.is_empty() else left.with_columns(pl.col("count") + former.residue["count"])

@@ -18,12 +18,10 @@ from flywheel.formats.not_carried import NotCarried, read_from
 from flywheel.kinds import Export
 from flywheel.lineage import ENGINE
 from flywheel.records import canonical, short_hash
-from flywheel.sets import EXAMPLES
+from flywheel.sets import EXAMPLES, TEXTS
 from flywheel.storage.snapshots import Store, StoredPart, file_digest
 
 ROWS = "rows.parquet"
-TEXTS = ("prompt", "completion", "rejected", "tools")
-"""The columns of an example that its digest speaks for."""
 BESIDE = [c for c in EXAMPLES if c not in TEXTS]
 
 

@@ -2,11 +2,9 @@
 
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -16,27 +14,9 @@ import pytest
 from flywheel.__main__ import run
 from flywheel.erasure.forget import unfinished
 from flywheel.home import Home
+from tests.erasure.killing import DIE, befallen
 from tests.erasure.test_forget import TEXT, theirs, traces
 from tests.homes import call, drop, small_home, thumb
-
-ROOT = Path(__file__).parents[2]
-CHILD = """
-import os, signal, sys, time
-import {module} as place
-whole = place.{name}
-seen = 0
-def now(*args, **kwargs):
-    global seen
-    seen += 1
-    made = whole(*args, **kwargs) if {after} else None
-    if seen == {call}:
-        {then}
-    return made if {after} else whole(*args, **kwargs)
-place.{name} = now
-from flywheel.__main__ import run
-sys.exit(run(["forget", "--user", "subject-7", "--yes", "--home", sys.argv[1]]))
-"""
-DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +37,8 @@ def home(base, tmp_path) -> Home:
 
 
 def child(home: Home, module: str, name: str, call: int = 1, after: bool = False, then: str = DIE) -> subprocess.Popen:
-    code = CHILD.format(module=module, name=name, call=call, after=after, then=then)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(home.path)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    forgetting = ["forget", "--user", "subject-7", "--yes", "--home", home.path]
+    return befallen(forgetting, module, name, call, after, then)
 
 
 def ended(home: Home, calls: int = 14) -> None:

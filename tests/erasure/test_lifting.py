@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,10 +22,10 @@ from flywheel.logs.identities import pseudonym
 from flywheel.logs.inbox import take, taken
 from flywheel.logs.raw import RawStore
 from flywheel.storage.snapshots import file_digest
+from tests.erasure.killing import befallen
 from tests.erasure.test_forget import TEXT, said, theirs, traces
 from tests.homes import call, drop, small_home, thumb
 
-ROOT = Path(__file__).parents[2]
 WHEN = "2026-03-02T12:00:00+00:00"
 PACK = {"a.jsonl": lambda data: data, "a.jsonl.gz": lambda data: gzip.compress(data, mtime=0)}
 
@@ -320,38 +318,11 @@ def test_row_68_a_lifted_user_comes_back_with_the_same_files_and_the_sets_are_th
 
 # --- killed
 
-CHILD = """
-import os, signal, sys
-import {module} as place
-whole = place.{name}
-seen = 0
-def now(*args, **kwargs):
-    global seen
-    seen += 1
-    made = whole(*args, **kwargs) if {after} else None
-    if seen == {call}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return made if {after} else whole(*args, **kwargs)
-place.{name} = now
-from flywheel.__main__ import run
-from flywheel.audit import doctor
-sys.exit(run(sys.argv[1:]))
-"""
-
 
 def killed(home: Home, at: tuple[str, str, int, bool], *arguments: object) -> None:
     """Run a command in a process that dies at a step."""
-    code = CHILD.format(module=at[0], name=at[1], call=at[2], after=at[3])
-    process = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments), "--home", str(home.path)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=300,
-        check=False,
-    )
-    assert process.returncode == -signal.SIGKILL
+    process = befallen([*arguments, "--home", home.path], *at)
+    assert process.wait(300) == -signal.SIGKILL
 
 
 @pytest.mark.fault
